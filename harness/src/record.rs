@@ -1,0 +1,174 @@
+//! The one writer of a run's events: it stamps them, puts them on disk at once, and hands them to whoever follows.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::event::{Event, Phase, SpanId, Verdict, What};
+
+/// Writes events. Clones write to the same log.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    epoch: Instant,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug)]
+struct Log {
+    file: Option<File>,
+    failure: Option<std::io::Error>,
+    followers: Vec<mpsc::UnboundedSender<Event>>,
+    spans: u32,
+}
+
+impl Recorder {
+    /// Opens the log at `path` and starts the run's clock.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        let file = File::options().create_new(true).append(true).open(path)?;
+        Ok(Self::with(Some(file)))
+    }
+
+    /// A recorder without a file, for commands that are not runs: only followers see its events.
+    pub fn unwritten() -> Self {
+        Self::with(None)
+    }
+
+    fn with(file: Option<File>) -> Self {
+        let log = Log { file, failure: None, followers: Vec::new(), spans: 0 };
+        Self { inner: Arc::new(Inner { epoch: Instant::now(), log: Mutex::new(log) }) }
+    }
+
+    /// All events from now on, in order. The channel ends when the last clone of the recorder is gone.
+    pub fn follow(&self) -> mpsc::UnboundedReceiver<Event> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.log().followers.push(sender);
+        receiver
+    }
+
+    /// Seconds since the run started.
+    pub fn now(&self) -> f64 {
+        self.inner.epoch.elapsed().as_secs_f64()
+    }
+
+    /// Writes an event. A log that cannot be written does not stop the run here: see [`Recorder::failure`].
+    pub fn record(&self, what: What) {
+        let mut log = self.log();
+        let event = Event { at: (self.now() * 1e4).round() / 1e4, wall: Timestamp::now(), what };
+        if let Err(error) = log.write(&event) {
+            log.failure.get_or_insert(error);
+        }
+        log.followers.retain(|follower| follower.send(event.clone()).is_ok());
+    }
+
+    /// The first error that writing the log met, taken out.
+    pub fn failure(&self) -> Option<std::io::Error> {
+        self.log().failure.take()
+    }
+
+    /// Records a notice.
+    pub fn notice(&self, message: impl Into<String>) {
+        self.record(What::Notice { message: message.into() });
+    }
+
+    /// Starts a span of work. It ends with [`Span::end`], or as broken when it is dropped before.
+    pub fn span(&self, phase: Phase, title: impl Into<String>, options: SpanOptions<'_>) -> Span {
+        let id = {
+            let mut log = self.log();
+            log.spans += 1;
+            SpanId(log.spans)
+        };
+        self.record(What::SpanStarted {
+            span: id,
+            phase,
+            title: title.into(),
+            machine: options.machine.map(str::to_owned),
+            step: options.step,
+            after: options.after.to_vec(),
+            deadline: options.deadline.map(|deadline| deadline.as_secs_f64()),
+        });
+        Span { id, recorder: self.clone(), started: Instant::now(), ended: false }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.inner.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn write(&mut self, event: &Event) -> std::io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        file.write_all(&line)
+    }
+}
+
+/// What may be said about a span beyond its title.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SpanOptions<'a> {
+    /// The machine it works on.
+    pub machine: Option<&'a str>,
+    /// The scenario's step that it carries out.
+    pub step: Option<usize>,
+    /// The spans that had to end before it could start.
+    pub after: &'a [SpanId],
+    /// How long it may take.
+    pub deadline: Option<Duration>,
+}
+
+/// A span of work that is under way.
+#[derive(Debug)]
+pub struct Span {
+    id: SpanId,
+    recorder: Recorder,
+    started: Instant,
+    ended: bool,
+}
+
+impl Span {
+    /// The span's id, for spans that come after it.
+    pub fn id(&self) -> SpanId {
+        self.id
+    }
+
+    /// Says what the span does or waits for right now.
+    pub fn progress(&self, message: impl Into<String>) {
+        self.recorder.record(What::Progress { span: self.id, message: message.into(), done: None, total: None, unit: None });
+    }
+
+    /// Says how much of a known amount is done.
+    pub fn advance(&self, message: impl Into<String>, done: u64, total: Option<u64>, unit: &str) {
+        let unit = Some(unit.to_owned());
+        self.recorder.record(What::Progress { span: self.id, message: message.into(), done: Some(done), total, unit });
+    }
+
+    /// Ends the span.
+    pub fn end(mut self, verdict: Verdict, message: Option<String>) -> SpanId {
+        self.finish(verdict, message);
+        self.id
+    }
+
+    fn finish(&mut self, verdict: Verdict, message: Option<String>) {
+        self.ended = true;
+        let took = self.started.elapsed().as_secs_f64();
+        self.recorder.record(What::SpanEnded { span: self.id, verdict, took, message });
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.finish(Verdict::Interrupted, Some("was abandoned".to_owned()));
+        }
+    }
+}

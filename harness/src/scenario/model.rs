@@ -1,0 +1,326 @@
+//! What a valid scenario says. Values of these types come from the parser of this module only, so whoever holds one need not check again.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use ipnet::Ipv4Net;
+use serde::Serialize;
+
+/// The name of a machine, which is its node's name in the cluster as well. A lower-case DNS label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct MachineName(pub(crate) String);
+
+impl MachineName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MachineName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A checked scenario with the topology that it runs on.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it shows, and what its failure means.
+    pub description: String,
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// The whole text of that file.
+    pub text: String,
+    /// The cluster that it runs on.
+    pub topology: Topology,
+    /// What must hold from the first expectation that came true until the end.
+    pub always: Vec<Invariant>,
+    /// What is done and expected, in order. Never empty.
+    pub steps: Vec<Step>,
+}
+
+/// A cluster of machines.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    /// Its name.
+    pub name: String,
+    /// The private network that all machines share.
+    pub network: Ipv4Net,
+    /// The DNS domain of the machines' host names.
+    pub domain: String,
+    /// The machines in the order of the file; one is the balancer, at least one is a master.
+    pub machines: IndexMap<MachineName, Machine>,
+    /// The Kubernetes that runs on it.
+    pub kubernetes: Kubernetes,
+    /// How the balancer balances.
+    pub load_balancer: LoadBalancer,
+    /// What runs on the cluster.
+    pub workload: Workload,
+}
+
+impl Topology {
+    /// The machines of a role, in the order of the file.
+    pub fn of_role(&self, role: Role) -> impl Iterator<Item = &Machine> {
+        self.machines.values().filter(move |machine| machine.role == role)
+    }
+
+    /// The machines that run the control plane, in the order of the file. The first initialises the cluster.
+    pub fn masters(&self) -> impl Iterator<Item = &Machine> {
+        self.of_role(Role::Master)
+    }
+
+    /// The machines that are nodes of the cluster, in the order of the file.
+    pub fn nodes(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.values().filter(|machine| matches!(machine.role, Role::Master | Role::Worker))
+    }
+
+    /// The machine in front of the API servers.
+    ///
+    /// # Panics
+    /// Never: a topology without a balancer is not built.
+    pub fn balancer(&self) -> &Machine {
+        self.of_role(Role::Balancer).next().expect("a checked topology has a balancer")
+    }
+}
+
+/// One machine of a topology.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Its name.
+    pub name: MachineName,
+    /// What it is for.
+    pub role: Role,
+    /// Its address on the topology's network.
+    pub ip: Ipv4Addr,
+    /// Its memory in bytes.
+    pub memory: u64,
+    /// Its processors.
+    pub cpus: u32,
+}
+
+/// What a machine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// HAProxy in front of the API servers.
+    Balancer,
+    /// A control plane node with a stacked etcd member.
+    Master,
+    /// A node without a control plane.
+    Worker,
+}
+
+/// The Kubernetes of a topology.
+#[derive(Debug, Clone)]
+pub struct Kubernetes {
+    /// The version that is asked for, without a leading `v`: `1.20.2`, `1.20`, or nothing for whatever the first source has.
+    pub version: Option<String>,
+    /// The network of the pods.
+    pub pod_subnet: Ipv4Net,
+    /// What runs the containers.
+    pub runtime: Runtime,
+    /// What connects pods of different machines.
+    pub network_plugin: NetworkPlugin,
+}
+
+/// A container runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runtime {
+    /// containerd through the CRI.
+    Containerd,
+    /// Docker through the kubelet's dockershim, which ended with Kubernetes 1.24.
+    Docker,
+}
+
+/// A way to connect pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkPlugin {
+    /// A bridge on each machine and static routes between them.
+    Bridge,
+    /// Calico, whose images come from a registry.
+    Calico,
+}
+
+/// How the balancer balances.
+#[derive(Debug, Clone)]
+pub struct LoadBalancer {
+    /// How it finds out whether an API server is there.
+    pub check: LoadBalancerCheck,
+    /// Failed checks in a row after which a server is down.
+    pub fall: u32,
+    /// Good checks in a row after which a server is up.
+    pub rise: u32,
+    /// HAProxy's balancing algorithm.
+    pub balance: Balance,
+    /// HAProxy's `retries`.
+    pub retries: u32,
+    /// HAProxy's `timeout connect`.
+    pub connect_timeout: Duration,
+    /// HAProxy's `timeout client`.
+    pub client_timeout: Duration,
+    /// HAProxy's `timeout server`.
+    pub server_timeout: Duration,
+}
+
+/// How the balancer finds out whether an API server is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadBalancerCheck {
+    /// It accepts a TCP connection.
+    Tcp,
+    /// Its `/readyz` answers 200 over TLS.
+    Readyz,
+}
+
+/// HAProxy's balancing algorithms that make sense for API servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Balance {
+    /// Each server in turn.
+    RoundRobin,
+    /// The server with the fewest connections.
+    LeastConn,
+    /// By the client's address.
+    Source,
+    /// The first server that has room.
+    First,
+}
+
+/// What runs on the cluster.
+#[derive(Debug, Clone)]
+pub enum Workload {
+    /// The DaemonSet and Service `sh-cgi` that Quorate brings along.
+    ShCgi,
+    /// A manifest of the user's own.
+    Manifest {
+        /// Where it lies.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+    },
+}
+
+/// One step of a scenario.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is done or expected.
+    pub action: Action,
+    /// The line of the scenario's file where it stands, from 1.
+    pub line: u32,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Waits for something to become true.
+    Expect {
+        /// What.
+        check: Check,
+        /// How long it may take.
+        within: Duration,
+    },
+    /// Lets time pass while the invariants are watched.
+    Hold(Duration),
+    /// Befalls machines, or undoes what befell them.
+    Fault(Fault),
+}
+
+/// Something that befalls machines, or its undoing.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// Power off at once.
+    Kill(Vec<MachineName>),
+    /// Power on.
+    Start(Vec<MachineName>),
+    /// Stops a service, which stays down until it is started.
+    StopService(ServiceFault),
+    /// Starts a service again.
+    StartService(ServiceFault),
+}
+
+/// A service on some machines.
+#[derive(Debug, Clone)]
+pub struct ServiceFault {
+    /// Which service.
+    pub service: Service,
+    /// On which machines.
+    pub on: Vec<MachineName>,
+}
+
+/// A service that a machine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Service {
+    /// A static pod of a master.
+    Etcd,
+    /// A systemd unit of a node.
+    Kubelet,
+    /// A systemd unit of the balancer.
+    Haproxy,
+}
+
+/// What can be expected of a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    /// Every machine that should be a node is one, is Ready, and has renewed its lease since anything last befell it.
+    NodesReady,
+    /// One node is in a state.
+    Node {
+        /// Which node.
+        node: MachineName,
+        /// The state.
+        is: NodeState,
+    },
+    /// A DaemonSet has one Running and Ready pod on each of the machines meant, and none elsewhere.
+    DaemonSet {
+        /// The DaemonSet, in the namespace `default`.
+        name: String,
+        /// Where its pods should be.
+        pods: Placement,
+    },
+    /// Every etcd member serves, follows the same leader, and knows this number of members.
+    EtcdHealthy {
+        /// The number of members; all masters if not said.
+        members: usize,
+    },
+    /// The API answers through the balancer.
+    ApiReachable,
+    /// The API does not answer through the balancer.
+    ApiUnreachable,
+}
+
+/// The state of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeState {
+    /// Its Ready condition is True.
+    Ready,
+    /// Its Ready condition is False or Unknown.
+    NotReady,
+}
+
+/// Where the pods of a DaemonSet should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// One on every master.
+    OnePerMaster,
+    /// One on every node.
+    OnePerNode,
+}
+
+/// What must hold all along.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Invariant {
+    /// No stretch without a good answer of the API through the balancer is as long as this.
+    ApiOutageBelow(Duration),
+}
