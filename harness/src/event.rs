@@ -189,6 +189,8 @@ pub enum What {
         service: Option<String>,
         /// Whether this is the undoing of the fault.
         heals: bool,
+        /// The wall clock of the host just before it was done. The event itself comes after it was seen to be so.
+        begun: Timestamp,
         /// What was read back that proves it.
         proof: String,
     },

@@ -1,7 +1,13 @@
 //! Quorate: does failover of your highly available Kubernetes still work?
 
+pub mod artifact;
+pub mod check;
+pub mod cluster;
 pub mod event;
+pub mod machine;
 pub mod paths;
+pub mod probe;
 pub mod process;
+pub mod provision;
 pub mod record;
 pub mod scenario;

@@ -36,6 +36,7 @@ pub struct Command {
     deadline: Duration,
     log: Option<PathBuf>,
     on_line: Option<OnLine>,
+    label: Option<String>,
 }
 
 /// What a program printed before it ended well.
@@ -161,6 +162,7 @@ impl Command {
             deadline: Duration::from_secs(60),
             log: None,
             on_line: None,
+            label: None,
         }
     }
 
@@ -220,8 +222,18 @@ impl Command {
         self
     }
 
-    /// The command line as one would type it.
+    /// What errors call it, where its command line says less.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// The command line as one would type it, or the label.
     pub fn display(&self) -> String {
+        if let Some(label) = &self.label {
+            return label.clone();
+        }
         let words = std::iter::once(&self.program).chain(&self.args).map(|word| word.to_string_lossy().into_owned());
         let words: Vec<String> = words.collect();
         shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))

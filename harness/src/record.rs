@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -80,7 +81,7 @@ impl Recorder {
         self.record(What::Notice { message: message.into() });
     }
 
-    /// Starts a span of work. It ends with [`Span::end`], or as broken when it is dropped before.
+    /// Starts a span of work. It ends with [`Span::end`], or as interrupted when it is dropped before.
     pub fn span(&self, phase: Phase, title: impl Into<String>, options: SpanOptions<'_>) -> Span {
         let id = {
             let mut log = self.log();
@@ -96,7 +97,7 @@ impl Recorder {
             after: options.after.to_vec(),
             deadline: options.deadline.map(|deadline| deadline.as_secs_f64()),
         });
-        Span { id, recorder: self.clone(), started: Instant::now(), ended: false }
+        Span { id, recorder: self.clone(), started: Instant::now(), ended: AtomicBool::new(false) }
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -132,7 +133,7 @@ pub struct Span {
     id: SpanId,
     recorder: Recorder,
     started: Instant,
-    ended: bool,
+    ended: AtomicBool,
 }
 
 impl Span {
@@ -152,14 +153,11 @@ impl Span {
         self.recorder.record(What::Progress { span: self.id, message: message.into(), done: Some(done), total, unit });
     }
 
-    /// Ends the span.
-    pub fn end(mut self, verdict: Verdict, message: Option<String>) -> SpanId {
-        self.finish(verdict, message);
-        self.id
-    }
-
-    fn finish(&mut self, verdict: Verdict, message: Option<String>) {
-        self.ended = true;
+    /// Ends the span, unless it has ended already.
+    pub fn end(&self, verdict: Verdict, message: Option<String>) {
+        if self.ended.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let took = self.started.elapsed().as_secs_f64();
         self.recorder.record(What::SpanEnded { span: self.id, verdict, took, message });
     }
@@ -167,8 +165,6 @@ impl Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        if !self.ended {
-            self.finish(Verdict::Interrupted, Some("was abandoned".to_owned()));
-        }
+        self.end(Verdict::Interrupted, Some("was abandoned".to_owned()));
     }
 }

@@ -181,6 +181,16 @@ pub enum LoadBalancerCheck {
     Readyz,
 }
 
+impl LoadBalancerCheck {
+    /// Its name in the scenario's language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Readyz => "readyz",
+        }
+    }
+}
+
 /// HAProxy's balancing algorithms that make sense for API servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -193,6 +203,18 @@ pub enum Balance {
     Source,
     /// The first server that has room.
     First,
+}
+
+impl Balance {
+    /// Its name in the scenario's language, which is HAProxy's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "roundrobin",
+            Self::LeastConn => "leastconn",
+            Self::Source => "source",
+            Self::First => "first",
+        }
+    }
 }
 
 /// What runs on the cluster.

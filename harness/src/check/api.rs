@@ -1,0 +1,34 @@
+//! Whether the API answers through the balancer, and how long it did not.
+
+use std::time::Duration;
+
+use super::world::World;
+
+/// Failed requests in a row, all sent since the step began, after which the API counts as unreachable: two seconds of them.
+const UNREACHABLE: usize = 8;
+
+/// What keeps the API from being reachable.
+pub(super) fn reachable(world: &World, since: f64) -> Option<String> {
+    let latest = world.samples.iter().filter(|sample| sample.sent >= since).next_back();
+    match latest {
+        Some(sample) if sample.ok => None,
+        Some(sample) => Some(format!("the API does not answer through the balancer: {}", sample.error.as_deref().unwrap_or("no reason given"))),
+        None => Some("no request to the API has ended since the step began".into()),
+    }
+}
+
+/// What keeps the API from being unreachable.
+pub(super) fn unreachable(world: &World, since: f64) -> Option<String> {
+    let latest: Vec<_> = world.samples.iter().filter(|sample| sample.sent >= since).rev().take(UNREACHABLE).collect();
+    let failed = latest.iter().take_while(|sample| !sample.ok).count();
+    (failed < UNREACHABLE).then(|| format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should"))
+}
+
+/// How an outage of the API is too long, if it is.
+pub(super) fn outage(bound: Duration, world: &World) -> Option<String> {
+    let length = world.outage.length();
+    (length >= bound.as_secs_f64()).then(|| {
+        let error = world.outage.error.as_deref().unwrap_or("no reason given");
+        format!("no good answer of the API through the balancer for {length:.1} s, and less than {bound:?} is allowed; the last request met: {error}")
+    })
+}

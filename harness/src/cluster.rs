@@ -1,0 +1,82 @@
+//! The credentials of a run's cluster, and clients that use them.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long an answer may pause. Longer than the pauses of any watch that the seed's balancer leaves alone.
+const READ: Duration = Duration::from_secs(15);
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The kubeconfig cannot be used.
+    #[error("the cluster's kubeconfig cannot be used: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// No client can be made from it.
+    #[error("no client of the cluster can be made: {0}")]
+    Client(#[from] kube::Error),
+    /// A description of how to reach etcd is wrong.
+    #[error("etcd's credentials cannot be used: {0}")]
+    Etcd(#[from] serde_json::Error),
+}
+
+/// The folder with the cluster's credentials.
+#[derive(Debug, Clone)]
+pub struct Access {
+    folder: PathBuf,
+}
+
+impl Access {
+    /// The credentials in `folder`, which need not be there yet.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The kubeconfig of the cluster's administrator, whose server is the balancer.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// A file of etcd's client credentials: `ca.crt`, `client.crt` or `client.key`.
+    pub fn etcd(&self, file: &str) -> PathBuf {
+        self.folder.join("etcd").join(file)
+    }
+
+    /// A client that goes through the balancer, as a client of the cluster would. It retries nothing by itself.
+    pub async fn through_balancer(&self) -> Result<Client, AccessError> {
+        client(Kubeconfig::read_from(self.kubeconfig())?).await
+    }
+
+    /// An HTTPS client of the etcd member at an address.
+    pub async fn etcd_member(&self, address: Ipv4Addr) -> Result<Client, AccessError> {
+        let path = |file: &str| self.etcd(file).display().to_string();
+        let kubeconfig = serde_json::from_value(serde_json::json!({
+            "clusters": [{ "name": "etcd", "cluster": {
+                "server": format!("https://{address}:2379"), "certificate-authority": path("ca.crt") } }],
+            "users": [{ "name": "etcd", "user": { "client-certificate": path("client.crt"), "client-key": path("client.key") } }],
+            "contexts": [{ "name": "etcd", "context": { "cluster": "etcd", "user": "etcd" } }],
+            "current-context": "etcd",
+        }))?;
+        client(kubeconfig).await
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+async fn client(kubeconfig: Kubeconfig) -> Result<Client, AccessError> {
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(READ);
+    config.default_retry = false;
+    config.proxy_url = None;
+    Ok(Client::try_from(config)?)
+}

@@ -1,0 +1,212 @@
+//! Containers with systemd as machines, through Vagrant's docker provider. The embedded default: it needs no hypervisor.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use minijinja::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::network;
+use super::provider::{Observed, Provider, ProviderError, Site, State};
+use super::ssh::Endpoint;
+use super::vagrant::{Rendering, Vagrant};
+use crate::artifact::NodeImage;
+use crate::process::{Command, ProcessError, is_on_path};
+use crate::scenario::{Machine, NetworkPlugin, Runtime, Topology};
+
+/// What a container needs to be a machine, each of which docs/node-image.md explains.
+const CREATE_ARGS: &[&str] = &[
+    "--stop-signal",
+    "SIGRTMIN+3",
+    "--cgroupns=private",
+    "--cap-add",
+    "ALL",
+    "--cap-drop",
+    "SYS_RESOURCE",
+    "--security-opt",
+    "seccomp=unconfined",
+    "--security-opt",
+    "apparmor=unconfined",
+    "--security-opt",
+    "systempaths=unconfined",
+    "--device",
+    "/dev/kmsg",
+    "--device-cgroup-rule",
+    "a *:* rwm",
+    "--tmpfs",
+    "/run:exec,mode=755",
+    "--tmpfs",
+    "/run/lock",
+    "--tmpfs",
+    "/tmp:exec,mode=1777",
+];
+
+/// The label that every container and network of a run carries, with the run's prefix as its value.
+const LABEL: &str = "quorate.run";
+
+/// Containers as machines.
+#[derive(Debug)]
+pub(super) struct Docker;
+
+#[async_trait]
+impl Provider for Docker {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        if !is_on_path("docker") {
+            return Err(ProviderError::Host {
+                problem: "docker is not on the PATH".into(),
+                remedy: "install it, as with `apt-get install --no-install-recommends docker.io`, or let `./quickstart` do so".into(),
+            });
+        }
+        let info = docker(["info", "--format", "{{.ServerVersion}}"]).deadline(Duration::from_secs(10)).run_async(cancel).await;
+        match info {
+            Ok(output) if !output.stdout.trim().is_empty() => Ok(()),
+            Err(error) if error.is_cancelled() => Err(error.into()),
+            Ok(_) | Err(_) => Err(ProviderError::Host {
+                problem: "the docker daemon does not answer (a docker client alone is not enough)".into(),
+                remedy: "start it, as with `systemctl start docker` or `dockerd`; `./quickstart` does so. \
+                         If it runs, see that you may use its socket (group docker)"
+                    .into(),
+            }),
+        }
+    }
+
+    fn refusal(&self, topology: &Topology) -> Option<String> {
+        if topology.kubernetes.network_plugin == NetworkPlugin::Calico {
+            return Some("Calico's images come from a registry, which machines of this provider do not use; take `network-plugin: bridge`".into());
+        }
+        if topology.kubernetes.runtime == Runtime::Docker {
+            return Some("its machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into());
+        }
+        None
+    }
+
+    fn rendering(&self, topology: &Topology, site: &Site, image: Option<&NodeImage>) -> Rendering {
+        let hosts: Vec<String> = topology
+            .machines
+            .values()
+            .flat_map(|m| [format!("{}.{}", m.name, topology.domain), m.name.to_string()].map(|name| format!("--add-host={name}:{}", m.ip)))
+            .collect();
+        let create_args = topology.machines.values().map(|machine| {
+            let bounds = [
+                format!("--label={LABEL}={}", site.prefix()),
+                format!("--memory={}", machine.memory),
+                format!("--memory-swap={}", machine.memory),
+                format!("--cpus={}", machine.cpus),
+            ];
+            CREATE_ARGS.iter().map(|arg| (*arg).to_owned()).chain(bounds).chain(hosts.iter().cloned()).collect()
+        });
+        Rendering {
+            create_args: create_args.collect(),
+            values: vec![
+                ("image", Value::from(image.map_or("quorate/node:not-built", |image| image.reference.as_str()))),
+                ("network_name", Value::from(site.prefix())),
+                ("private_key", Value::from(site.private_key().display().to_string())),
+                ("authorized_keys", Value::from(format!("{}:/etc/quorate/authorized_keys:ro", site.public_key().display()))),
+            ],
+        }
+    }
+
+    async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        network::refuse_overlap(site.network, cancel).await?;
+        let label = format!("{LABEL}={}", site.prefix());
+        let subnet = site.network.to_string();
+        let create = docker(["network", "create", "--driver", "bridge", "--label", &label, "--subnet", &subnet, &site.prefix()]);
+        match create.run_async(cancel).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.tail().iter().any(|line| line.contains("overlaps")) => Err(ProviderError::Host {
+                problem: format!("the network {subnet} is taken by another network of docker"),
+                remedy: "remove that one (`docker network ls`; `quorate ls` shows Quorate's own), or take another with `--network`".into(),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn kill(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        docker(["kill", "--signal", "KILL", id]).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
+        let format = "{{.State.Status}}, exit code {{.State.ExitCode}}, started {{.State.StartedAt}}, finished {{.State.FinishedAt}}";
+        let proof = match docker(["inspect", "--type", "container", "--format", format, id]).run_async(cancel).await {
+            Ok(output) => output.stdout.trim().to_owned(),
+            Err(error) if error.tail().iter().any(|line| line.contains("No such")) => {
+                return Ok(Observed { state: State::Absent, proof: "no such container".into() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let state = match proof.split(',').next() {
+            Some("running") => State::Running,
+            Some("paused") => State::Paused,
+            _ => State::Stopped,
+        };
+        Ok(Observed { state, proof: format!("container is {proof}") })
+    }
+
+    async fn endpoint(
+        &self,
+        vagrant: &Vagrant,
+        site: &Site,
+        machine: &Machine,
+        cancel: &CancellationToken,
+    ) -> Result<Endpoint, ProviderError> {
+        let missing = |what: &str| ProviderError::Host {
+            problem: format!("{} has {what}", machine.name),
+            remedy: "look at what `vagrant up` said in the run's evidence".into(),
+        };
+        let id = vagrant.id(&machine.name).ok_or_else(|| missing("not been made by Vagrant"))?;
+        let format = "{{.NetworkSettings.IPAddress}}";
+        let output = docker(["inspect", "--type", "container", "--format", format, &id]).run_async(cancel).await?;
+        let host = output.stdout.trim().to_owned();
+        if host.is_empty() {
+            return Err(missing("no address on docker's own bridge"));
+        }
+        Ok(Endpoint { host, port: 22, user: "vagrant".into(), key: site.private_key() })
+    }
+
+    async fn salvage(&self, id: &str, folder: &str, to: &Path) -> Result<(), ProviderError> {
+        let copy = docker(["cp", &format!("{id}:{folder}"), &to.display().to_string()]);
+        copy.run_async(&CancellationToken::new()).await?;
+        Ok(())
+    }
+
+    async fn remains(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
+        if !is_on_path("docker") {
+            return Ok(Vec::new());
+        }
+        let (containers, networks) = (ids(prefix, &["ps", "--all"], "{{.Names}}"), ids(prefix, &["network", "ls"], "{{.Name}}"));
+        let containers = containers.await?.into_iter().map(|name| format!("container {name}"));
+        Ok(containers.chain(networks.await?.into_iter().map(|name| format!("network {name}"))).collect())
+    }
+
+    async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {
+        if !is_on_path("docker") {
+            return Ok(());
+        }
+        let containers = ids(prefix, &["ps", "--all"], "{{.ID}}").await?;
+        if !containers.is_empty() {
+            docker(["rm", "--force", "--volumes"]).args(containers).run_async(&CancellationToken::new()).await?;
+        }
+        let networks = ids(prefix, &["network", "ls"], "{{.ID}}").await?;
+        if !networks.is_empty() {
+            docker(["network", "rm"]).args(networks).run_async(&CancellationToken::new()).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn ids(prefix: &str, list: &[&str], format: &str) -> Result<Vec<String>, ProcessError> {
+    let filter = format!("label={LABEL}={prefix}");
+    let command = docker(list.iter().copied()).args(["--filter", &filter, "--format", format]);
+    let output = command.deadline(Duration::from_secs(20)).run_async(&CancellationToken::new()).await?;
+    Ok(output.stdout.lines().map(str::to_owned).collect())
+}
+
+fn docker<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    Command::new("docker").args(args)
+}

@@ -1,0 +1,167 @@
+//! Machines and how to reach them: made by Vagrant, broken and looked at through their provider, used over ssh.
+
+mod docker;
+mod libvirt;
+mod network;
+pub mod provider;
+pub mod ssh;
+pub mod vagrant;
+mod virtualbox;
+mod vm;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::What;
+use crate::process::{Command, ProcessError};
+use crate::record::Recorder;
+use crate::scenario::{Machine, MachineName, Topology};
+use provider::{Observed, Provider, ProviderError, Site, State};
+use ssh::Ssh;
+use vagrant::Vagrant;
+
+/// How long four machines may take to come up. Containers take ten seconds, emulated VMs more than a minute each.
+const UP: Duration = Duration::from_secs(600);
+/// How long a machine that runs may take until it lets one in.
+const LOGIN: Duration = Duration::from_secs(120);
+
+/// Why something could not be done to or in a machine.
+#[derive(Debug, thiserror::Error)]
+#[error("{machine}: {what}: {source}")]
+pub struct MachineError {
+    /// The machine.
+    pub machine: String,
+    /// What was being done.
+    pub what: String,
+    /// Why it failed.
+    pub source: ProviderError,
+}
+
+/// The machines of a run.
+#[derive(Debug)]
+pub struct Fleet {
+    provider: Box<dyn Provider>,
+    site: Site,
+    vagrant: Vagrant,
+    machines: IndexMap<MachineName, Machine>,
+    sockets: PathBuf,
+    ways: Mutex<BTreeMap<MachineName, Ssh>>,
+    recorder: Recorder,
+}
+
+impl Fleet {
+    /// The machines of `topology`, none of which need exist. `sockets` is a folder with a short path.
+    pub fn new(provider: Box<dyn Provider>, site: Site, topology: &Topology, sockets: PathBuf, recorder: Recorder) -> Self {
+        let vagrant = Vagrant::new(site.folder.join("vagrant"), provider.name(), site.folder.join("logs/vagrant.log"));
+        let machines = topology.machines.clone();
+        Self { provider, site, vagrant, machines, sockets, ways: Mutex::default(), recorder }
+    }
+
+    /// The provider that makes them.
+    pub fn provider(&self) -> &dyn Provider {
+        self.provider.as_ref()
+    }
+
+    /// Makes and starts all machines, and waits until each lets one in.
+    pub async fn up(&self, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let all = "the machines";
+        self.make_key(cancel).await.map_err(failed(all, "a key cannot be made"))?;
+        self.provider.prepare(&self.site, cancel).await.map_err(|source| error(all, "their network cannot be made", source))?;
+        self.vagrant.up(&[], UP, cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
+        let logins = self.machines.keys().map(|name| self.login(name, cancel));
+        futures::future::try_join_all(logins).await.map(drop)
+    }
+
+    /// A machine's state as the provider tells it.
+    pub async fn state(&self, name: &MachineName, cancel: &CancellationToken) -> Result<Observed, MachineError> {
+        let Some(id) = self.vagrant.id(name) else {
+            return Ok(Observed { state: State::Absent, proof: "Vagrant has not made it".into() });
+        };
+        self.provider.state(&id, cancel).await.map_err(|source| error(name.as_str(), "its state cannot be read", source))
+    }
+
+    /// Switches a machine off at once.
+    pub async fn kill(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let id = self.id(name)?;
+        self.provider.kill(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be switched off", source))?;
+        let way = self.ways().remove(name);
+        if let Some(way) = way {
+            way.close().await;
+        }
+        Ok(())
+    }
+
+    /// Switches a machine on and waits until it lets one in.
+    pub async fn start(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        self.vagrant.up(&[name], UP, cancel).await.map_err(failed(name.as_str(), "`vagrant up` failed"))?;
+        self.login(name, cancel).await
+    }
+
+    /// The way into a machine.
+    pub fn ssh(&self, name: &MachineName) -> Result<Ssh, MachineError> {
+        self.ways().get(name).cloned().ok_or_else(|| {
+            let remedy = "start it first".into();
+            error(name.as_str(), "it cannot be entered", ProviderError::Host { problem: "it is not running".into(), remedy })
+        })
+    }
+
+    /// Copies a folder out of a machine that cannot be entered.
+    pub async fn salvage(&self, name: &MachineName, folder: &str, to: &std::path::Path) -> Result<(), MachineError> {
+        let id = self.id(name)?;
+        self.provider.salvage(&id, folder, to).await.map_err(|source| error(name.as_str(), "its disk cannot be read", source))
+    }
+
+    /// Finds the way into a machine that runs and waits until it is open.
+    async fn login(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let machine = &self.machines[name];
+        let endpoint = self.provider.endpoint(&self.vagrant, &self.site, machine, cancel).await;
+        let endpoint = endpoint.map_err(|source| error(name.as_str(), "its address cannot be found", source))?;
+        let known_hosts = self.site.folder.join("ssh").join(format!("known_hosts.{name}"));
+        let way = Ssh::new(endpoint, &self.sockets, name.as_str(), known_hosts);
+        way.wait(LOGIN, cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
+        self.ways().insert(name.clone(), way);
+        let seen = self.state(name, cancel).await?;
+        self.recorder.record(What::Machine { machine: name.to_string(), state: seen.state.to_string(), proof: seen.proof });
+        Ok(())
+    }
+
+    /// Ends all shared connections.
+    pub async fn close(&self) {
+        let ways = std::mem::take(&mut *self.ways());
+        futures::future::join_all(ways.values().map(Ssh::close)).await;
+    }
+
+    async fn make_key(&self, cancel: &CancellationToken) -> Result<(), ProcessError> {
+        let key = self.site.private_key();
+        if key.exists() {
+            return Ok(());
+        }
+        let keygen = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", &self.site.prefix(), "-f"]).arg(key);
+        keygen.run_async(cancel).await.map(drop)
+    }
+
+    fn id(&self, name: &MachineName) -> Result<String, MachineError> {
+        self.vagrant.id(name).ok_or_else(|| {
+            let remedy = "see logs/vagrant.log of the run".into();
+            error(name.as_str(), "it is unknown", ProviderError::Host { problem: "Vagrant has not made it".into(), remedy })
+        })
+    }
+
+    fn ways(&self) -> std::sync::MutexGuard<'_, BTreeMap<MachineName, Ssh>> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn error(machine: &str, what: &str, source: ProviderError) -> MachineError {
+    MachineError { machine: machine.to_owned(), what: what.to_owned(), source }
+}
+
+fn failed(machine: &str, what: &str) -> impl Fn(ProcessError) -> MachineError {
+    let (machine, what) = (machine.to_owned(), what.to_owned());
+    move |source| error(&machine, &what, source.into())
+}

@@ -1,0 +1,128 @@
+//! The life cycle of machines through the `vagrant` command and a rendered Vagrantfile in the run's own folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use tokio_util::sync::CancellationToken;
+
+use super::provider::Site;
+use crate::process::{Command, ProcessError};
+use crate::scenario::{MachineName, Topology};
+
+/// The template that every Vagrantfile is rendered from.
+const TEMPLATE: &str = include_str!("../../../Vagrantfile.tmpl");
+
+/// What a provider adds to the rendered Vagrantfile.
+#[derive(Debug, Clone, Default)]
+pub struct Rendering {
+    /// Values of its own, by name.
+    pub values: Vec<(&'static str, Value)>,
+    /// Arguments for the making of each machine, in the order of the topology.
+    pub create_args: Vec<Vec<String>>,
+}
+
+/// Renders the Vagrantfile of a topology.
+pub fn render(topology: &Topology, site: &Site, provider: &str, extra: Rendering) -> Result<String, minijinja::Error> {
+    let machines: Vec<Value> = topology
+        .machines
+        .values()
+        .zip(extra.create_args.into_iter().chain(std::iter::repeat_with(Vec::new)))
+        .map(|(machine, create_args)| {
+            context! {
+                name => machine.name.as_str(),
+                hostname => format!("{}.{}", machine.name, topology.domain),
+                ip => machine.ip.to_string(),
+                memory_mib => machine.memory / (1024 * 1024),
+                cpus => machine.cpus,
+                container => site.machine_id_name(&machine.name),
+                prefix => format!("{}-", site.prefix()),
+                create_args,
+            }
+        })
+        .collect();
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_filter("ruby", ruby);
+    let base = context! {
+        run => site.run.as_str(),
+        topology => topology.name.as_str(),
+        provider,
+        boot_timeout => 120,
+        netmask => topology.network.netmask().to_string(),
+        machines,
+    };
+    let own: Value = extra.values.into_iter().collect();
+    // The last newline of a template is left out.
+    environment.render_str(TEMPLATE, context! { ..own, ..base }).map(|text| text + "\n")
+}
+
+/// A Ruby string literal in which nothing is interpolated.
+fn ruby(value: &str) -> String {
+    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// A Vagrant environment: a folder with a Vagrantfile.
+#[derive(Debug, Clone)]
+pub struct Vagrant {
+    folder: PathBuf,
+    provider: &'static str,
+    log: PathBuf,
+}
+
+impl Vagrant {
+    /// The environment in `folder`, whose output goes to `log`.
+    pub fn new(folder: PathBuf, provider: &'static str, log: PathBuf) -> Self {
+        Self { folder, provider, log }
+    }
+
+    /// The folder of the environment.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes and starts the machines named, or all of them in parallel.
+    pub async fn up(&self, machines: &[&MachineName], deadline: Duration, cancel: &CancellationToken) -> Result<(), ProcessError> {
+        let names = machines.iter().map(|name| name.as_str());
+        let up = self.command("up").args(["--provider", self.provider, "--no-provision"]).args(names);
+        up.deadline(deadline).log(&self.log).run_async(cancel).await.map(drop)
+    }
+
+    /// Shuts the machines named down in order.
+    pub async fn halt(&self, machines: &[&MachineName], deadline: Duration, cancel: &CancellationToken) -> Result<(), ProcessError> {
+        let halt = self.command("halt").args(machines.iter().map(|name| name.as_str()));
+        halt.deadline(deadline).log(&self.log).run_async(cancel).await.map(drop)
+    }
+
+    /// Removes all machines.
+    pub async fn destroy(&self, deadline: Duration) -> Result<(), ProcessError> {
+        let destroy = self.command("destroy").args(["--force", "--parallel"]).env("QUORATE_STOP_TIMEOUT", "0");
+        destroy.deadline(deadline).log(&self.log).run_async(&CancellationToken::new()).await.map(drop)
+    }
+
+    /// Checks the Vagrantfile, without asking whether the provider can be used here.
+    pub async fn validate(&self, cancel: &CancellationToken) -> Result<(), ProcessError> {
+        self.command("validate").arg("--ignore-provider").log(&self.log).run_async(cancel).await.map(drop)
+    }
+
+    /// The ssh configuration of a machine as Vagrant prints it.
+    pub async fn ssh_config(&self, machine: &MachineName, cancel: &CancellationToken) -> Result<String, ProcessError> {
+        self.command("ssh-config").arg(machine.as_str()).run_async(cancel).await.map(|output| output.stdout)
+    }
+
+    /// The id that the provider gave the machine, once it was made.
+    pub fn id(&self, machine: &MachineName) -> Option<String> {
+        let file = self.folder.join(".vagrant/machines").join(machine.as_str()).join(self.provider).join("id");
+        let id = std::fs::read_to_string(file).ok()?;
+        (!id.is_empty() && id != "preparing").then_some(id)
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        Command::new("vagrant")
+            .arg(verb)
+            .dir(&self.folder)
+            .env("VAGRANT_CWD", &self.folder)
+            .env("VAGRANT_CHECKPOINT_DISABLE", "1")
+            .env("VAGRANT_NO_COLOR", "1")
+    }
+}

@@ -1,0 +1,159 @@
+//! Watches nodes, their leases, DaemonSets and pods through the balancer, and tells what changed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Nudge;
+use crate::check::names::{DAEMON_SETS, LEASES, NODES, PODS};
+use crate::event::What;
+use crate::record::Recorder;
+
+/// How long a watch that was cut waits before it is taken up again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Starts a watch for each kind of object.
+pub(super) fn start(tasks: &mut JoinSet<()>, client: &Client, recorder: &Recorder, nudge: &Nudge, cancel: &CancellationToken) {
+    let watch = |of| Watch { of, recorder: recorder.clone(), nudge: nudge.clone(), cancel: cancel.clone() };
+    tasks.spawn(watch(NODES).run(Api::all(client.clone()), node));
+    tasks.spawn(watch(LEASES).run(Api::namespaced(client.clone(), "kube-node-lease"), lease));
+    tasks.spawn(watch(DAEMON_SETS).run(Api::namespaced(client.clone(), "default"), daemon_set));
+    tasks.spawn(watch(PODS).run(Api::namespaced(client.clone(), "default"), pod));
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let words = source.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = source.source();
+    }
+    text
+}
+
+struct Watch {
+    of: &'static str,
+    recorder: Recorder,
+    nudge: Nudge,
+    cancel: CancellationToken,
+}
+
+impl Watch {
+    /// Runs until cancelled. `tell` makes an event of an object that is there or, with `true`, gone.
+    async fn run<K>(mut self, api: Api<K>, tell: fn(&K, bool) -> Option<What>)
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    {
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        let mut last: std::collections::BTreeMap<String, K> = std::collections::BTreeMap::new();
+        loop {
+            let mut stream = watcher(api.clone(), watcher::Config::default()).boxed();
+            let mut listed = BTreeSet::new();
+            loop {
+                let event = tokio::select! {
+                    () = self.cancel.cancelled() => return,
+                    _ = self.nudge.changed() => break,
+                    Some(event) = stream.next() => event,
+                    else => break,
+                };
+                match event {
+                    Ok(watcher::Event::Init) => listed.clear(),
+                    Ok(watcher::Event::InitApply(object)) => {
+                        listed.insert(object.name_any());
+                        self.tell(tell(&object, false));
+                        last.insert(object.name_any(), object);
+                    }
+                    Ok(watcher::Event::InitDone) => {
+                        for name in known.difference(&listed) {
+                            self.tell(last.remove(name).and_then(|object| tell(&object, true)));
+                        }
+                        known = std::mem::take(&mut listed);
+                        self.recorder.record(What::Watch { of: self.of.into(), connected: true, error: None });
+                    }
+                    Ok(watcher::Event::Apply(object)) => {
+                        known.insert(object.name_any());
+                        self.tell(tell(&object, false));
+                        last.insert(object.name_any(), object);
+                    }
+                    Ok(watcher::Event::Delete(object)) => {
+                        known.remove(&object.name_any());
+                        last.remove(&object.name_any());
+                        self.tell(tell(&object, true));
+                    }
+                    Err(error) => {
+                        let error = Some(chain(&error));
+                        self.recorder.record(What::Watch { of: self.of.into(), connected: false, error });
+                        tokio::select! {
+                            () = self.cancel.cancelled() => return,
+                            () = tokio::time::sleep(PAUSE) => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, what: Option<What>) {
+        if let Some(what) = what {
+            self.recorder.record(what);
+        }
+    }
+}
+
+fn node(node: &Node, gone: bool) -> Option<What> {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let condition = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));
+    let (ready, reason) = match condition {
+        _ if gone => ("absent".to_owned(), String::new()),
+        Some(condition) => (condition.status.clone(), condition.reason.clone().unwrap_or_default()),
+        None => ("Unknown".to_owned(), "it has no Ready condition".to_owned()),
+    };
+    let roles = node.labels().keys().filter_map(|label| label.strip_prefix("node-role.kubernetes.io/")).map(str::to_owned).collect();
+    Some(What::Node { node: node.name_any(), ready, reason, roles })
+}
+
+fn lease(lease: &Lease, gone: bool) -> Option<What> {
+    let renewed = lease.spec.as_ref()?.renew_time.as_ref()?.0;
+    (!gone).then(|| What::NodeLease { node: lease.name_any(), renewed })
+}
+
+fn daemon_set(daemon_set: &DaemonSet, gone: bool) -> Option<What> {
+    let status = daemon_set.status.as_ref();
+    let desired = status.map_or(0, |status| status.desired_number_scheduled);
+    let ready = status.map_or(0, |status| status.number_ready);
+    Some(What::DaemonSet { name: daemon_set.name_any(), exists: !gone, desired, ready })
+}
+
+fn pod(pod: &Pod, gone: bool) -> Option<What> {
+    let owner = pod.owner_references().iter().find(|owner| owner.kind == "DaemonSet")?.name.clone();
+    let status = pod.status.as_ref();
+    let phase = if gone { Some("absent".to_owned()) } else { status.and_then(|status| status.phase.clone()) };
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let ready = conditions.is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
+    let containers = status.and_then(|status| status.container_statuses.as_ref());
+    let started = containers.into_iter().flatten().filter_map(|container| Some(container.state.as_ref()?.running.as_ref()?.started_at.as_ref()?.0));
+    Some(What::Pod {
+        owner,
+        pod: pod.name_any(),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        phase: phase.unwrap_or_else(|| "Unknown".to_owned()),
+        ready,
+        terminating: pod.metadata.deletion_timestamp.is_some(),
+        address: status.and_then(|status| status.pod_ip.clone()),
+        started: started.max(),
+    })
+}

@@ -1,0 +1,44 @@
+//! HAProxy in front of the API servers.
+
+use std::time::Duration;
+
+use minijinja::context;
+
+use super::context::{ProvisionError, Provisioner, render};
+use crate::event::SpanId;
+use crate::scenario::Topology;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Configures and starts the balancer, and sees that it listens.
+pub(super) async fn start(provisioner: &Provisioner, up: SpanId) -> Result<SpanId, ProvisionError> {
+    let balancer = provisioner.topology.balancer();
+    let work = |_| async {
+        let config = haproxy_cfg(&provisioner.topology)?;
+        provisioner.upload(balancer, "/etc/haproxy/haproxy.cfg", "644", &config).await?;
+        let address = balancer.ip.to_string();
+        provisioner.script(balancer, "balancer", include_str!("balancer.sh"), &[&address], DEADLINE).await?;
+        Ok(())
+    };
+    let (span, ()) = provisioner.step("start the load balancer", Some(balancer), &[up], DEADLINE, work).await?;
+    Ok(span)
+}
+
+/// HAProxy's configuration for a topology.
+fn haproxy_cfg(topology: &Topology) -> Result<String, minijinja::Error> {
+    let settings = &topology.load_balancer;
+    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let values = context! {
+        address => topology.balancer().ip.to_string(),
+        masters => topology.masters().map(|master| master.ip.to_string()).collect::<Vec<_>>(),
+        check => settings.check.as_str(),
+        balance => settings.balance.as_str(),
+        fall => settings.fall,
+        rise => settings.rise,
+        retries => settings.retries,
+        connect_timeout_ms => milliseconds(settings.connect_timeout),
+        client_timeout_ms => milliseconds(settings.client_timeout),
+        server_timeout_ms => milliseconds(settings.server_timeout),
+    };
+    render(include_str!("haproxy.cfg"), values)
+}

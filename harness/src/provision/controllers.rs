@@ -1,0 +1,25 @@
+//! Restarts the controller manager once all masters have joined.
+//!
+//! When etcd goes from one member to two, it has no leader for a moment, the API server ends all watches, and the
+//! controller manager that leads then never sees new Services again: docs/findings.md has the numbers.
+
+use std::time::Duration;
+
+use super::context::{ProvisionError, Provisioner};
+use crate::event::SpanId;
+use crate::scenario::Machine;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Makes another controller manager than that of the first master take over. Nothing to do where there is one master.
+pub(super) async fn restart(provisioner: &Provisioner, first: &Machine, after: &[SpanId]) -> Result<SpanId, ProvisionError> {
+    let alone = provisioner.topology.masters().count() == 1;
+    let work = |_| async {
+        if !alone {
+            provisioner.script(first, "restart-controllers", include_str!("restart-controllers.sh"), &[], DEADLINE).await?;
+        }
+        Ok(())
+    };
+    let (span, ()) = provisioner.step("hand the controllers over", Some(first), after, DEADLINE, work).await?;
+    Ok(span)
+}

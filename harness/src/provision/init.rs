@@ -1,0 +1,55 @@
+//! `kubeadm init` on the first master, whose etcd is the seed of the others'.
+
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::context::{ProvisionError, Provisioner, StepError};
+use super::kubeadm;
+use crate::event::SpanId;
+use crate::scenario::Machine;
+
+const DEADLINE: Duration = Duration::from_secs(300);
+const PKI: &str = "/etc/kubernetes/pki/etcd";
+
+/// A cluster of one master.
+pub(super) struct Initialised {
+    /// The span that made it.
+    pub(super) span: SpanId,
+    /// The hash of the cluster's certificate authority, by which others know it.
+    pub(super) ca_hash: String,
+}
+
+/// Initialises the cluster and fetches its administrator's credentials and etcd's.
+pub(super) async fn init(
+    provisioner: &Provisioner,
+    machine: &Machine,
+    driver: String,
+    after: &[SpanId],
+) -> Result<Initialised, ProvisionError> {
+    let work = |_| async {
+        let config = kubeadm::init(provisioner, machine, &driver)?;
+        provisioner.upload(machine, "/etc/kubernetes/kubeadm.yaml", "600", &config).await?;
+        let args = [kubeadm::IGNORED, kubeadm::SKIPPED];
+        provisioner.script(machine, "init", include_str!("init.sh"), &args, DEADLINE).await?;
+        let access = &provisioner.access;
+        fetch(provisioner, machine, "/etc/kubernetes/admin.conf", &access.kubeconfig()).await?;
+        for (theirs, ours) in [("ca.crt", "ca.crt"), ("healthcheck-client.crt", "client.crt"), ("healthcheck-client.key", "client.key")] {
+            fetch(provisioner, machine, &format!("{PKI}/{theirs}"), &access.etcd(ours)).await?;
+        }
+        let hash = provisioner.script(machine, "ca-hash", include_str!("ca-hash.sh"), &[], DEADLINE).await?;
+        Ok(hash.stdout.trim().to_owned())
+    };
+    let (span, ca_hash) = provisioner.step("initialise the cluster", Some(machine), after, DEADLINE, work).await?;
+    Ok(Initialised { span, ca_hash })
+}
+
+async fn fetch(provisioner: &Provisioner, machine: &Machine, from: &str, to: &Path) -> Result<(), StepError> {
+    let content = provisioner.output(machine, &["cat", from]).await?;
+    let write = || {
+        std::fs::create_dir_all(to.parent().unwrap_or(to))?;
+        let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(to)?;
+        std::io::Write::write_all(&mut file, content.as_bytes())
+    };
+    write().map_err(|source| StepError::File { path: to.to_owned(), source })
+}

@@ -1,0 +1,79 @@
+//! kubeadm's configuration files, in the version that the Kubernetes at hand wants.
+
+use minijinja::{Value, context};
+
+use super::context::{Provisioner, render};
+use crate::scenario::{Machine, Role};
+
+/// What kubeadm may not stumble over: there is no registry to pull from, and images are in the machines already.
+pub(super) const IGNORED: &str = "ImagePull";
+/// What kubeadm leaves out: Debian has no CoreDNS.
+pub(super) const SKIPPED: &str = "addon/coredns";
+
+/// The version of kubeadm's configuration for a version of Kubernetes: the newest that its kubeadm knows.
+/// <https://kubernetes.io/docs/reference/config-api/> lists them: v1beta2 from 1.15, v1beta3 from 1.22, v1beta4 from 1.31.
+fn api(version: &str) -> &'static str {
+    match minor(version) {
+        0..=21 => "v1beta2",
+        22..=30 => "v1beta3",
+        _ => "v1beta4",
+    }
+}
+
+/// containerd's socket as kubeadm of a version wants it: as a URL from 1.24 on.
+fn cri_socket(version: &str) -> &'static str {
+    if minor(version) < 24 { "/run/containerd/containerd.sock" } else { "unix:///run/containerd/containerd.sock" }
+}
+
+fn minor(version: &str) -> u32 {
+    version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(u32::MAX)
+}
+
+/// The configuration of `kubeadm init`.
+pub(super) fn init(provisioner: &Provisioner, machine: &Machine, driver: &str) -> Result<String, minijinja::Error> {
+    let own = context! {
+        version => provisioner.kubernetes.version.as_str(),
+        pod_subnet => provisioner.topology.kubernetes.pod_subnet.to_string(),
+        cgroup_driver => driver,
+        container => provisioner.fleet.provider().name() == "docker",
+    };
+    render(include_str!("kubeadm-init.yaml"), context! { ..own, ..common(provisioner, machine) })
+}
+
+/// The configuration of `kubeadm join`.
+pub(super) fn join(provisioner: &Provisioner, machine: &Machine, ca_hash: &str) -> Result<String, minijinja::Error> {
+    let own = context! { ca_hash, control_plane => machine.role == Role::Master };
+    render(include_str!("kubeadm-join.yaml"), context! { ..own, ..common(provisioner, machine) })
+}
+
+fn common(provisioner: &Provisioner, machine: &Machine) -> Value {
+    let version = provisioner.kubernetes.version.as_str();
+    context! {
+        api => api(version),
+        cri_socket => cri_socket(version),
+        node => machine.name.as_str(),
+        address => machine.ip.to_string(),
+        balancer => provisioner.topology.balancer().ip.to_string(),
+        token => provisioner.secrets.token.as_str(),
+        certificate_key => provisioner.secrets.certificate_key.as_str(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubeadms_configuration_follows_its_version() {
+        let cases = [("1.20.2", "v1beta2"), ("1.21.14", "v1beta2"), ("1.22.0", "v1beta3"), ("1.30.9", "v1beta3"), ("1.31.0", "v1beta4")];
+        for (version, expected) in cases {
+            assert_eq!(api(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn the_runtime_is_named_by_url_since_1_24() {
+        assert!(!cri_socket("1.23.17").contains("://"));
+        assert!(cri_socket("1.24.0").starts_with("unix://"));
+    }
+}

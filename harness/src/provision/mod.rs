@@ -1,0 +1,47 @@
+//! From bare machines to a cluster: the seed's recipe as a list of small steps, each of which may be run again.
+//!
+//! [`Provisioner::run`] reads as that list. A step's scripts and templates lie beside its file.
+
+mod balancer;
+mod context;
+mod controllers;
+mod init;
+mod join;
+mod kubeadm;
+mod network;
+mod node;
+mod workload;
+
+use futures::future::try_join_all;
+
+use crate::cluster::Access;
+use crate::event::SpanId;
+pub use context::{Part, ProvisionError, Provisioner, StepError};
+
+impl Provisioner {
+    /// Makes a cluster of machines that run. Returns the spans that ended last, for what comes after them.
+    pub async fn run(&self, up: SpanId) -> Result<Vec<SpanId>, ProvisionError> {
+        let masters: Vec<_> = self.topology.masters().collect();
+        let nodes: Vec<_> = self.topology.nodes().collect();
+        let balancer = balancer::start(self, up);
+        let prepared = try_join_all(nodes.iter().map(|machine| node::prepare(self, machine, up)));
+        let (balancer, prepared) = futures::future::try_join(balancer, prepared).await?;
+        let (driver, mut after) = node::agree(prepared);
+        after.push(balancer);
+
+        let first = masters[0];
+        let initialised = init::init(self, first, driver, &after).await?;
+        let connected = network::connect(self, initialised.span);
+        let joined = join::join_all(self, &nodes, &initialised);
+        let (connected, joined) = futures::future::try_join(connected, joined).await?;
+
+        let cured = controllers::restart(self, first, &joined).await?;
+        let applied = workload::apply(self, first, cured).await?;
+        Ok(vec![connected, applied])
+    }
+
+    /// The credentials of the cluster, which exist once it is initialised.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+}

@@ -1,0 +1,32 @@
+//! What every node needs before kubeadm: legacy iptables, no swap, a container runtime, kubelet's own address.
+
+use std::time::Duration;
+
+use super::context::{ProvisionError, Provisioner};
+use crate::event::SpanId;
+use crate::scenario::Machine;
+
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// A node that is prepared.
+pub(super) struct Prepared {
+    span: SpanId,
+    driver: String,
+}
+
+/// Prepares a machine to become a node.
+pub(super) async fn prepare(provisioner: &Provisioner, machine: &Machine, up: SpanId) -> Result<Prepared, ProvisionError> {
+    let work = |_| async {
+        let address = machine.ip.to_string();
+        let output = provisioner.script(machine, "node", include_str!("node.sh"), &[&address], DEADLINE).await?;
+        Ok(output.stdout.lines().last().unwrap_or_default().to_owned())
+    };
+    let (span, driver) = provisioner.step("prepare the node", Some(machine), &[up], DEADLINE, work).await?;
+    Ok(Prepared { span, driver })
+}
+
+/// The cgroup driver of the cluster, which is one for all nodes, and the spans that came to it.
+pub(super) fn agree(prepared: Vec<Prepared>) -> (String, Vec<SpanId>) {
+    let driver = prepared.first().map(|node| node.driver.clone()).unwrap_or_default();
+    (driver, prepared.into_iter().map(|node| node.span).collect())
+}
