@@ -37,6 +37,7 @@ pub struct Command {
     log: Option<PathBuf>,
     on_line: Option<OnLine>,
     label: Option<String>,
+    stdout: Option<PathBuf>,
 }
 
 /// What a program printed before it ended well.
@@ -163,6 +164,7 @@ impl Command {
             log: None,
             on_line: None,
             label: None,
+            stdout: None,
         }
     }
 
@@ -222,6 +224,13 @@ impl Command {
         self
     }
 
+    /// Puts its standard output, byte for byte, into this file.
+    #[must_use]
+    pub fn stdout_to(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdout = Some(path.into());
+        self
+    }
+
     /// What errors call it, where its command line says less.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
@@ -262,7 +271,10 @@ impl Command {
             let collector = Collector::new(self)?;
             Some(std::thread::spawn(move || collector.collect(reader)))
         } else {
-            expression = expression.stdout_capture().stderr_capture();
+            expression = match &self.stdout {
+                Some(path) => expression.stdout_path(path).stderr_capture(),
+                None => expression.stdout_capture().stderr_capture(),
+            };
             None
         };
         let handle = expression.start().map_err(|source| self.start_error(source))?;

@@ -269,6 +269,16 @@ pub enum Fault {
     StartService(ServiceFault),
 }
 
+impl Fault {
+    /// The machines that it befalls.
+    pub fn machines(&self) -> &[MachineName] {
+        match self {
+            Self::Kill(on) | Self::Start(on) => on,
+            Self::StopService(fault) | Self::StartService(fault) => &fault.on,
+        }
+    }
+}
+
 /// A service on some machines.
 #[derive(Debug, Clone)]
 pub struct ServiceFault {
@@ -288,6 +298,17 @@ pub enum Service {
     Kubelet,
     /// A systemd unit of the balancer.
     Haproxy,
+}
+
+impl Service {
+    /// Its name in the scenario's language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Kubelet => "kubelet",
+            Self::Haproxy => "haproxy",
+        }
+    }
 }
 
 /// What can be expected of a cluster.

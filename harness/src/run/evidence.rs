@@ -1,0 +1,52 @@
+//! Gathers what machines know of a run before they are removed: their journals, and the logs of their pods.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::machine::provider::State;
+use crate::machine::{Fleet, MachineError};
+use crate::process::{Command, ProcessError};
+use crate::scenario::{MachineName, Topology};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Gathers from all machines at once into `folder`. What could not be had is returned, one sentence each.
+pub(super) async fn gather(fleet: &Fleet, topology: &Topology, folder: &Path) -> Vec<String> {
+    let each = topology.machines.keys().map(|name| async move {
+        let result = machine(fleet, name, &folder.join(name.as_str())).await;
+        result.err().map(|error| format!("the evidence of {name} is not complete: {error}"))
+    });
+    futures::future::join_all(each).await.into_iter().flatten().collect()
+}
+
+async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path) -> Result<(), Incomplete> {
+    std::fs::create_dir_all(folder)?;
+    let cancel = CancellationToken::new();
+    match fleet.state(name, &cancel).await?.state {
+        State::Absent => Ok(()),
+        State::Stopped | State::Paused => Ok(fleet.salvage(name, "/var/log", &folder.join("var-log.tar")).await?),
+        State::Running => {
+            let way = fleet.ssh(name)?;
+            let save = |command: Command, file: &str| {
+                let command = command.label(format!("reading {file} of {name}")).stdout_to(folder.join(file)).deadline(DEADLINE);
+                command.run_async(&cancel)
+            };
+            let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.log.gz");
+            let pods = save(way.script(include_str!("pod-logs.sh"), &[]), "pod-logs.tar.gz");
+            futures::future::try_join(journal, pods).await?;
+            Ok(())
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Incomplete {
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+}

@@ -1,0 +1,306 @@
+//! A run from beginning to end: prepare, bring up, carry out, gather, remove. Whatever happens, it gets to its end.
+
+mod engine;
+mod evidence;
+mod gate;
+mod monitor;
+pub mod store;
+mod sysctl;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::artifact::{self, NodeImage, Source};
+use crate::cluster::Access;
+use crate::event::{FORMAT, Phase, SpanId, Verdict, What};
+use crate::machine::provider::{self, Choice, Provider, Site};
+use crate::machine::{Fleet, vagrant};
+use crate::plan::{Plan, Planned};
+use crate::probe::Observers;
+use crate::provision::{Part, Provisioner};
+use crate::record::{Recorder, SpanOptions};
+use crate::scenario::Scenario;
+use engine::Engine;
+use monitor::Monitor;
+use store::{Alive, Entry, Folder, StoreError};
+
+/// What a person may choose about a run beyond its scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The provider; the first usable one if not said.
+    pub provider: Option<String>,
+    /// Where Kubernetes may come from, in this order.
+    pub sources: Vec<Source>,
+    /// Whether the machines stay when the run is over.
+    pub keep: bool,
+}
+
+/// Why a run did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Failure {
+    /// The cluster misbehaved.
+    Failed(String),
+    /// The harness or its host could not do its job.
+    Broken(String),
+    /// Somebody ended it.
+    Interrupted,
+}
+
+impl Failure {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Failed(_) => Verdict::Failed,
+            Self::Broken(_) => Verdict::Broken,
+            Self::Interrupted => Verdict::Interrupted,
+        }
+    }
+
+    fn reason(&self) -> String {
+        match self {
+            Self::Failed(reason) | Self::Broken(reason) => reason.clone(),
+            Self::Interrupted => "the run was interrupted".into(),
+        }
+    }
+
+    fn in_step(self, index: usize, planned: &Planned) -> Self {
+        let say = |reason: String| format!("step {} (line {}, {}): {reason}", index + 1, planned.line, planned.title);
+        match self {
+            Self::Failed(reason) => Self::Failed(say(reason)),
+            Self::Broken(reason) => Self::Broken(say(reason)),
+            Self::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::Broken(error.to_string())
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The reason in one sentence.
+    pub reason: String,
+}
+
+/// A run that has a folder and a log, and nothing else yet.
+#[derive(Debug)]
+pub struct Session {
+    scenario: Scenario,
+    plan: Plan,
+    folder: Folder,
+    recorder: Recorder,
+    _alive: Alive,
+}
+
+impl Session {
+    /// Opens a run's folder and log.
+    pub fn open(scenario: Scenario, plan: Plan) -> Result<Self, StoreError> {
+        let (folder, alive) = Folder::create(&scenario.name)?;
+        let log = folder.path().join("events.jsonl");
+        let recorder = Recorder::create(&log).map_err(|source| StoreError::File { path: log, source })?;
+        Ok(Self { scenario, plan, folder, recorder, _alive: alive })
+    }
+
+    /// The run's log.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs to the end. Cancelling leads to the end by the shortest way: evidence is gathered and machines are removed.
+    pub async fn run(self, options: Options, cancel: CancellationToken) -> Outcome {
+        self.announce();
+        let keep = options.keep;
+        let body = Body { scenario: self.scenario, plan: self.plan, folder: self.folder.clone(), recorder: self.recorder.clone(), cancel };
+        let ended = tokio::spawn(body.run(options)).await;
+        let ended = ended.unwrap_or_else(|panic| Err(Failure::Broken(format!("this is a bug of Quorate: {panic}"))));
+        let ended = finish(&self.folder, &self.recorder, keep, ended).await;
+        let ended = match self.recorder.failure() {
+            Some(error) => Err(Failure::Broken(format!("the log of events could not be written: {error}"))),
+            None => ended,
+        };
+        let (verdict, reason) = match ended {
+            Ok(()) => (Verdict::Passed, "everything that was expected held".to_owned()),
+            Err(failure) => (failure.verdict(), failure.reason()),
+        };
+        self.recorder.record(What::RunEnded { verdict, reason: reason.clone() });
+        Outcome { verdict, reason }
+    }
+
+    fn announce(&self) {
+        self.recorder.record(What::RunStarted {
+            format: FORMAT,
+            run: self.folder.run().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: self.scenario.name.clone(),
+            path: self.scenario.path.display().to_string(),
+            text: self.scenario.text.clone(),
+        });
+        for (step, planned) in self.plan.steps.iter().enumerate() {
+            self.recorder.record(What::StepPlanned {
+                step,
+                title: planned.title.clone(),
+                line: planned.line,
+                deadline: Some(planned.deadline.as_secs_f64()),
+            });
+        }
+        for note in &self.plan.notes {
+            self.recorder.notice(note);
+        }
+    }
+}
+
+/// Removes what the run made, unless it is to be kept, and says how that went.
+async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<(), Failure>) -> Result<(), Failure> {
+    let span = recorder.span(Phase::CleanUp, if keep { "leave the machines" } else { "remove the machines" }, SpanOptions::default());
+    let removed = if keep { folder.enter(&Entry::Kept) } else { folder.remove().await };
+    match removed {
+        Ok(()) => {
+            span.end(Verdict::Passed, None);
+            ended
+        }
+        Err(error) => {
+            let message = format!("{error}; `quorate clean` tries again");
+            span.end(Verdict::Broken, Some(message.clone()));
+            ended.and(Err(Failure::Broken(message)))
+        }
+    }
+}
+
+/// The part of a run that may fail anywhere.
+struct Body {
+    scenario: Scenario,
+    plan: Plan,
+    folder: Folder,
+    recorder: Recorder,
+    cancel: CancellationToken,
+}
+
+impl Body {
+    async fn run(self, options: Options) -> Result<(), Failure> {
+        let choice = self.choose(options.provider.as_deref()).await?;
+        let (ready, image) = self.image(options.sources).await?;
+        let fleet = Arc::new(self.fleet(choice.provider, &image)?);
+        let monitor = Monitor::start(&self.recorder, self.scenario.always.clone());
+        let Self { scenario, plan, folder, recorder, cancel } = self;
+        let access = Access::new(folder.path().join("credentials"));
+        let engine = Engine { scenario, plan, fleet: Arc::clone(&fleet), recorder: recorder.clone(), monitor, cancel };
+        let ended = on_machines(&engine, image, &access, folder.path(), ready).await;
+        gather(&engine, &folder.path().join("machines")).await;
+        fleet.close().await;
+        ended
+    }
+
+    async fn choose(&self, asked: Option<&str>) -> Result<Choice, Failure> {
+        let span = self.recorder.span(Phase::Prepare, "choose a provider", SpanOptions::default());
+        let chosen = provider::choose(asked, &self.scenario.topology, &self.cancel).await;
+        match chosen {
+            Ok(choice) => {
+                let name = choice.provider.name().to_owned();
+                self.recorder.record(What::Provider { name, reason: choice.reason.clone() });
+                span.end(Verdict::Passed, None);
+                Ok(choice)
+            }
+            Err(_) if self.cancel.is_cancelled() => Err(Failure::Interrupted),
+            Err(error) => {
+                span.end(Verdict::Broken, Some(error.to_string()));
+                Err(broken(error))
+            }
+        }
+    }
+
+    async fn image(&self, sources: Vec<Source>) -> Result<(SpanId, NodeImage), Failure> {
+        let span = self.recorder.span(Phase::Prepare, "get the node image", SpanOptions::default());
+        let request = artifact::Request { version: self.scenario.topology.kubernetes.version.clone(), sources };
+        match artifact::node_image(&request, &self.recorder, &self.cancel).await {
+            Ok(image) => {
+                span.end(Verdict::Passed, None);
+                Ok((span.id(), image))
+            }
+            Err(_) if self.cancel.is_cancelled() => Err(Failure::Interrupted),
+            Err(error) => {
+                span.end(Verdict::Broken, Some(error.to_string()));
+                Err(broken(error))
+            }
+        }
+    }
+
+    /// Enters the machines into the ledger and renders their Vagrantfile.
+    fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage) -> Result<Fleet, Failure> {
+        let topology = &self.scenario.topology;
+        let sockets = PathBuf::from("/tmp").join(format!("quorate-{}", self.folder.run()));
+        self.folder.enter(&Entry::Folder { path: sockets.clone() }).map_err(broken)?;
+        self.folder.enter(&Entry::Machines { provider: provider.name().to_owned() }).map_err(broken)?;
+        sysctl::remember().map_err(|error| broken(format!("the host's settings cannot be remembered: {error}")))?;
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+            .create(&sockets)
+            .map_err(|error| broken(format!("{} cannot be made: {error}", sockets.display())))?;
+        let site = Site { run: self.folder.run().to_owned(), folder: self.folder.path().to_owned(), network: topology.network };
+        let rendering = provider.rendering(topology, &site, Some(image));
+        let vagrantfile = vagrant::render(topology, &site, provider.name(), rendering).map_err(broken)?;
+        let path = self.folder.path().join("vagrant/Vagrantfile");
+        std::fs::write(&path, vagrantfile).map_err(|error| broken(format!("{}: {error}", path.display())))?;
+        Ok(Fleet::new(provider, site, topology, sockets, self.recorder.clone()))
+    }
+}
+
+/// Brings the cluster up and runs the scenario on it.
+async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder: &Path, ready: SpanId) -> Result<(), Failure> {
+    let up = bring_up(engine, ready).await?;
+    let part = Part {
+        topology: engine.scenario.topology.clone(),
+        fleet: Arc::clone(&engine.fleet),
+        kubernetes: image.kubernetes,
+        access: access.clone(),
+        recorder: engine.recorder.clone(),
+        cancel: engine.cancel.clone(),
+        folder: folder.to_owned(),
+    };
+    let provisioned = Provisioner::new(part).run(up).await;
+    let provisioned = provisioned.map_err(|error| if engine.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })?;
+    let observers = Observers::start(access, &engine.scenario.topology, &engine.recorder).await.map_err(broken)?;
+    let ended = judged(engine, &observers, access, &provisioned).await;
+    let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
+    ended.and(stopped)
+}
+
+async fn judged(engine: &Engine, observers: &Observers, access: &Access, provisioned: &[SpanId]) -> Result<(), Failure> {
+    let client = access.through_balancer().await.map_err(broken)?;
+    let proven = gate::pass(engine, observers, client, provisioned).await?;
+    engine.steps(observers, proven).await
+}
+
+async fn bring_up(engine: &Engine, after: SpanId) -> Result<SpanId, Failure> {
+    let after = [after];
+    let options = SpanOptions { after: &after, ..SpanOptions::default() };
+    let span = engine.recorder.span(Phase::BringUp, "bring the machines up", options);
+    match engine.fleet.up(&engine.cancel).await {
+        Ok(()) => {
+            span.end(Verdict::Passed, None);
+            Ok(span.id())
+        }
+        Err(_) if engine.cancel.is_cancelled() => Err(Failure::Interrupted),
+        Err(error) => {
+            span.end(Verdict::Broken, Some(error.to_string()));
+            Err(broken(error))
+        }
+    }
+}
+
+async fn gather(engine: &Engine, folder: &Path) {
+    let span = engine.recorder.span(Phase::CleanUp, "gather the evidence", SpanOptions::default());
+    let gaps = evidence::gather(&engine.fleet, &engine.scenario.topology, folder).await;
+    span.end(Verdict::Passed, (!gaps.is_empty()).then(|| gaps.join("; ")));
+    for gap in gaps {
+        engine.recorder.notice(gap);
+    }
+}

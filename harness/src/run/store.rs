@@ -1,0 +1,306 @@
+//! The folders of runs on disk: what each run made, written down before it is made, and how it is removed again.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use super::sysctl;
+use crate::machine::provider::{self, ProviderError};
+use crate::machine::vagrant::Vagrant;
+use crate::paths;
+use crate::process::ProcessError;
+
+const LEDGER: &str = "ledger.jsonl";
+const LOCK: &str = "lock";
+const DESTROY: Duration = Duration::from_secs(120);
+
+/// Something that a run makes outside of its folder. It is in the ledger before it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Entry {
+    /// Machines, and the network between them.
+    Machines {
+        /// The provider that makes them.
+        provider: String,
+    },
+    /// A folder outside of the run's own.
+    Folder {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The run's machines are meant to stay.
+    Kept,
+    /// Everything before this was removed.
+    Removed,
+}
+
+/// What is known of a run before its events are read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Card {
+    /// The run's id.
+    pub run: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// When it started.
+    pub started: Timestamp,
+}
+
+/// Why a run's folder or its things cannot be handled.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file of the run cannot be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the run does not say what it should.
+    #[error("{path} is damaged: {source}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The machines cannot be removed.
+    #[error("the machines of run {run} cannot be removed: {source}")]
+    Machines {
+        /// The run.
+        run: String,
+        /// Why.
+        source: ProviderError,
+    },
+    /// The run is still going on.
+    #[error("run {run} is still going on; end it first, as with Ctrl-C where it runs")]
+    Alive {
+        /// The run.
+        run: String,
+    },
+}
+
+/// The folder of a run.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    path: PathBuf,
+    run: String,
+}
+
+/// Held while a run goes on. The kernel lets go of it however the run ends.
+#[derive(Debug)]
+pub struct Alive {
+    _lock: File,
+}
+
+/// Whether anybody looks after the things of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The run goes on.
+    Alive,
+    /// The run has ended and was asked to leave its machines.
+    Kept,
+    /// The run has ended and could not remove its things.
+    Orphaned,
+    /// There is nothing left to look after.
+    Nothing,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Alive => "alive",
+            Self::Kept => "kept",
+            Self::Orphaned => "orphaned",
+            Self::Nothing => "nothing left",
+        })
+    }
+}
+
+impl Folder {
+    /// Makes the folder of a new run, which is alive from now on.
+    pub fn create(scenario: &str) -> Result<(Self, Alive), StoreError> {
+        let started = Timestamp::now();
+        let mut bytes = [0_u8; 2];
+        rand::fill(&mut bytes);
+        let run = format!("{}-{:02x}{:02x}", started.strftime("%Y%m%d-%H%M%S"), bytes[0], bytes[1]);
+        let folder = Self { path: runs().join(&run), run };
+        for sub in ["", "vagrant", "ssh", "credentials", "logs", "rendered", "machines"] {
+            folder.make(&folder.path.join(sub))?;
+        }
+        let alive = folder.lock()?.ok_or_else(|| StoreError::Alive { run: folder.run.clone() })?;
+        let card = Card { run: folder.run.clone(), scenario: scenario.to_owned(), started };
+        let path = folder.path.join("run.json");
+        let text = serde_json::to_vec_pretty(&card).map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
+        std::fs::write(&path, text).map_err(|source| StoreError::File { path, source })?;
+        Ok((folder, alive))
+    }
+
+    /// All runs on this host, oldest first.
+    pub fn all() -> Result<Vec<Self>, StoreError> {
+        let path = runs();
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(StoreError::File { path, source }),
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| StoreError::File { path: path.clone(), source })?;
+            folders.push(Self { run: entry.file_name().to_string_lossy().into_owned(), path: entry.path() });
+        }
+        folders.sort_by(|one, other| one.run.cmp(&other.run));
+        Ok(folders)
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run's id.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// What the run says of itself, if it got so far as to say it.
+    pub fn card(&self) -> Option<Card> {
+        serde_json::from_slice(&std::fs::read(self.path.join("run.json")).ok()?).ok()
+    }
+
+    /// Writes to the ledger, and to the disk before this returns.
+    pub fn enter(&self, entry: &Entry) -> Result<(), StoreError> {
+        let path = self.path.join(LEDGER);
+        let write = || {
+            let mut file = File::options().create(true).append(true).open(&path)?;
+            let mut line = serde_json::to_vec(entry)?;
+            line.push(b'\n');
+            file.write_all(&line)?;
+            file.sync_all()
+        };
+        write().map_err(|source| StoreError::File { path: path.clone(), source })
+    }
+
+    /// What the ledger says is still to be removed. A last line that was cut off was never acted on.
+    pub fn ledger(&self) -> Result<Vec<Entry>, StoreError> {
+        let path = self.path.join(LEDGER);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(StoreError::File { path, source }),
+        };
+        let mut entries = Vec::new();
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            match serde_json::from_str(line).map_err(|source| StoreError::Damaged { path: path.clone(), source })? {
+                Entry::Removed => entries.clear(),
+                entry => entries.push(entry),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Whether anybody looks after the run's things.
+    pub fn owner(&self) -> Result<Owner, StoreError> {
+        if self.lock()?.is_none() {
+            return Ok(Owner::Alive);
+        }
+        let ledger = self.ledger()?;
+        Ok(match ledger.as_slice() {
+            [] => Owner::Nothing,
+            entries if entries.contains(&Entry::Kept) => Owner::Kept,
+            _ => Owner::Orphaned,
+        })
+    }
+
+    /// What of the ledger exists on the host right now.
+    pub async fn remains(&self) -> Result<Vec<String>, StoreError> {
+        let mut remains = Vec::new();
+        for entry in self.ledger()? {
+            match entry {
+                Entry::Machines { provider } => {
+                    if let Some(provider) = provider::by_name(&provider) {
+                        let found = provider.remains(&provider::prefix(&self.run)).await;
+                        remains.extend(found.map_err(|source| self.machines(source))?);
+                    }
+                }
+                Entry::Folder { path } if path.exists() => remains.push(format!("folder {}", path.display())),
+                Entry::Folder { .. } | Entry::Kept | Entry::Removed => {}
+            }
+        }
+        Ok(remains)
+    }
+
+    /// Removes all that the ledger names, newest first. The evidence stays. Only for who holds the run, or nobody does.
+    pub async fn remove(&self) -> Result<(), StoreError> {
+        let ledger = self.ledger()?;
+        if ledger.is_empty() {
+            return Ok(());
+        }
+        for entry in ledger.iter().rev() {
+            match entry {
+                Entry::Machines { provider } => self.remove_machines(provider).await?,
+                Entry::Folder { path } => remove_folder(path)?,
+                Entry::Kept | Entry::Removed => {}
+            }
+        }
+        self.enter(&Entry::Removed)?;
+        sysctl::restore_if_last(self).map_err(|source| StoreError::File { path: sysctl::path(), source })
+    }
+
+    /// Removes the things of a run that nobody looks after.
+    pub async fn remove_orphan(&self) -> Result<(), StoreError> {
+        let _alive = self.lock()?.ok_or_else(|| StoreError::Alive { run: self.run.clone() })?;
+        self.remove().await
+    }
+
+    async fn remove_machines(&self, provider_name: &str) -> Result<(), StoreError> {
+        let Some(provider) = provider::by_name(provider_name) else { return Ok(()) };
+        let vagrant = Vagrant::new(self.path.join("vagrant"), provider.name(), self.path.join("logs/vagrant.log"));
+        if vagrant.folder().join(".vagrant").exists() {
+            match vagrant.destroy(DESTROY).await {
+                // What Vagrant cannot remove, the sweep below does.
+                Ok(()) | Err(ProcessError::Status { .. } | ProcessError::Start { .. } | ProcessError::Deadline { .. }) => {}
+                Err(error) => return Err(self.machines(error.into())),
+            }
+        }
+        provider.sweep(&provider::prefix(&self.run)).await.map_err(|source| self.machines(source))
+    }
+
+    fn machines(&self, source: ProviderError) -> StoreError {
+        StoreError::Machines { run: self.run.clone(), source }
+    }
+
+    fn lock(&self) -> Result<Option<Alive>, StoreError> {
+        let path = self.path.join(LOCK);
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|source| StoreError::File { path: path.clone(), source })?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Alive { _lock: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(StoreError::File { path, source: error.into() }),
+        }
+    }
+
+    fn make(&self, path: &Path) -> Result<(), StoreError> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| StoreError::File { path: path.to_owned(), source })
+    }
+}
+
+/// The folder that has the folders of all runs.
+pub fn runs() -> PathBuf {
+    paths::state().join("runs")
+}
+
+fn remove_folder(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::File { path: path.to_owned(), source: error }),
+        _ => Ok(()),
+    }
+}
