@@ -49,7 +49,9 @@ impl Table {
             }
         }
         let fields = Fields { table: self, found };
-        for field in self.fields.iter().filter(|field| field.required && fields.get(field.name).is_none()) {
+        let misspelt = |name| entries.iter().any(|entry| self.meant(&entry.key) == Some(name));
+        let missing = |field: &&Field| field.required && fields.get(field.name).is_none() && !misspelt(field.name);
+        for field in self.fields.iter().filter(missing) {
             problems
                 .error(&node.place, format!("{} needs `{}`", self.what, field.name))
                 .label(format!("`{}` is missing", field.name))
@@ -63,6 +65,11 @@ impl Table {
             .error(&entry.place, format!("unknown key {} in {}", quoted(&entry.key), self.what))
             .label("unknown key")
             .mend(suggest(&entry.key, self.names().collect::<Vec<_>>()));
+    }
+
+    /// The key that an unknown one was probably meant to be.
+    fn meant(&self, key: &str) -> Option<&'static str> {
+        if self.names().any(|name| name == key) { None } else { nearest(key, self.names()) }
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options, Spanned};
 
@@ -136,8 +137,11 @@ fn options() -> Options {
 
 /// Says why a text is not a YAML document.
 fn refuse(source: &Arc<Source>, error: &Error, problems: &mut Problems) {
-    let error = error.without_snippet();
+    let mut error = error.without_snippet();
     let (start, end) = error.location().and_then(|location| bytes_of(location, source)).unwrap_or((0, 0));
+    while let Error::AliasError { error: inner, .. } = error {
+        error = inner.without_snippet();
+    }
     let place = Place::new(source, start, end);
     if let Some(tab) = tab_in_indentation(source, place.line()) {
         problems
@@ -147,34 +151,44 @@ fn refuse(source: &Arc<Source>, error: &Error, problems: &mut Problems) {
         return;
     }
     match error {
-        Error::Eof { .. } => {
-            problems.file_error(&source.path, "the file is empty").mend("see `quorate schema` for what belongs there");
-        }
-        Error::MultipleDocuments { .. } => {
+        Error::Eof { .. } => empty(source, problems),
+        Error::MultipleDocuments { .. } | Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
             several_documents(source, &place, problems);
         }
-        Error::Budget { breach: serde_saphyr::budget::BudgetBreach::Documents { .. }, .. } => {
-            several_documents(source, &place, problems);
-        }
-        Error::Budget { .. }
-        | Error::AliasReplayCounterOverflow { .. }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_much(&place, TOO_DEEP, problems),
+        Error::Budget { .. } => too_much(&place, "it has more parts than a scenario can need", problems),
+        Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
-            let why = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-            problems
-                .error(&place, format!("the YAML expands to too much: {}", without_position(&why)))
-                .label("the limit is reached here")
-                .mend("write out what aliases stand for, and nest less");
+        | Error::AliasReplayStackDepthExceeded { .. } => too_much(&place, "its aliases expand to too much", problems),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            too_much(&place, "an alias stands within what it stands for", problems);
         }
         _ => {
             let why = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+            let why = without_position(&why);
+            if why.contains("recursion limit") {
+                return too_much(&place, TOO_DEEP, problems);
+            }
             problems
-                .error(&place, format!("not valid YAML: {}", without_position(&why)))
+                .error(&place, format!("not valid YAML: {}", why.to_lowercase()))
                 .label("here it stops being YAML")
                 .mend("check indentation, quotes and brackets here and in the line before");
         }
     }
+}
+
+const TOO_DEEP: &str = "it is nested too deeply";
+
+fn too_much(place: &Place, why: &str, problems: &mut Problems) {
+    problems
+        .error(place, format!("the YAML is refused: {why}"))
+        .label("the limit is reached here")
+        .mend("write out what aliases stand for, and nest less; a scenario is a page of plain YAML");
+}
+
+fn empty(source: &Source, problems: &mut Problems) {
+    problems.file_error(&source.path, "the file is empty").mend("see `quorate schema` for what belongs there");
 }
 
 fn several_documents(source: &Arc<Source>, place: &Place, problems: &mut Problems) {
