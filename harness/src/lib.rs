@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod check;
+pub mod cli;
 pub mod cluster;
 pub mod event;
 pub mod fault;

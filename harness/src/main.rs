@@ -1,1 +1,7 @@
-fn main(){}
+//! The command `quorate`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    quorate::cli::main()
+}

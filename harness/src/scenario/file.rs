@@ -1,0 +1,175 @@
+//! Whole files: scenarios, topologies, and which of the two a file is.
+
+use std::path::Path;
+
+use ipnet::Ipv4Net;
+use serde_json::Value as Json;
+
+use super::problem::{Diagnostics, Problems};
+use super::source::Source;
+use super::table::{Field, Table, text, text_schema};
+use super::topology::{self, Asked};
+use super::yaml::{self, Node};
+use super::{Scenario, Topology, invariant, name, step};
+
+static SCENARIO: Table = Table {
+    what: "a scenario",
+    fields: &[
+        Field {
+            name: "name",
+            doc: "Its name, a lower-case label",
+            required: true,
+            example: "name: kill-master2",
+            schema: name::label_schema,
+        },
+        Field {
+            name: "description",
+            doc: "What it shows, and what its failure means to whoever runs such a cluster",
+            required: false,
+            example: "description: a master loses power",
+            schema: text_schema,
+        },
+        Field {
+            name: "topology",
+            doc: "The cluster: the name of a topology, the path of its file relative to this one, or itself",
+            required: true,
+            example: "topology: stacked-3",
+            schema: topology::reference_schema,
+        },
+        Field {
+            name: "always",
+            doc: "What must hold from the first expectation that came true until the end",
+            required: false,
+            example: "always: [{ api: { outage-below: 15s } }]",
+            schema: invariant::schema,
+        },
+        Field {
+            name: "steps",
+            doc: "What is done and expected, in order",
+            required: true,
+            example: "steps: [{ expect: { nodes: ready, within: 5m } }]",
+            schema: step::schema,
+        },
+    ],
+};
+
+/// What overrides files.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Moves all machines to the same host part in another network of the same prefix length.
+    pub network: Option<Ipv4Net>,
+    /// The version of Kubernetes, whatever the topology says.
+    pub kubernetes_version: Option<String>,
+}
+
+/// A scenario that can be run.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// What is suspicious about it.
+    pub warnings: Diagnostics,
+}
+
+/// A topology that scenarios can run on.
+#[derive(Debug, Clone)]
+pub struct LoadedTopology {
+    /// The topology.
+    pub topology: Topology,
+    /// What is suspicious about it.
+    pub warnings: Diagnostics,
+}
+
+/// Reads a scenario with its topology.
+///
+/// # Errors
+/// All that is wrong with its files, and the warnings about them as well.
+pub fn load(path: &Path, options: &LoadOptions) -> Result<Loaded, Diagnostics> {
+    let mut problems = Problems::default();
+    let asked = Asked::new(options, &mut problems);
+    let scenario = read(path, &mut problems).and_then(|node| {
+        if topology::is_topology(&node) {
+            problems
+                .error(&node.place, "this is a topology, not a scenario")
+                .label("a scenario has `steps`")
+                .mend("name a scenario whose `topology` is this file");
+            return None;
+        }
+        decode_scenario(&node, &asked, &mut problems)
+    });
+    finish(scenario, problems).map(|(scenario, warnings)| Loaded { scenario, warnings })
+}
+
+/// Reads a topology's own file.
+///
+/// # Errors
+/// All that is wrong with its files, and the warnings about them as well.
+pub fn load_topology(path: &Path, options: &LoadOptions) -> Result<LoadedTopology, Diagnostics> {
+    let mut problems = Problems::default();
+    let asked = Asked::new(options, &mut problems);
+    let topology = read(path, &mut problems).and_then(|node| topology::decode_file(&node, &asked, &mut problems));
+    finish(topology, problems).map(|(topology, warnings)| LoadedTopology { topology, warnings })
+}
+
+/// Checks a file, whichever of the two it is, and gives the warnings about it.
+///
+/// # Errors
+/// All that is wrong with its files, and the warnings about them as well.
+pub fn validate(path: &Path, options: &LoadOptions) -> Result<Diagnostics, Diagnostics> {
+    let mut problems = Problems::default();
+    let asked = Asked::new(options, &mut problems);
+    let good = read(path, &mut problems).and_then(|node| {
+        if topology::is_topology(&node) {
+            topology::decode_file(&node, &asked, &mut problems).map(drop)
+        } else {
+            decode_scenario(&node, &asked, &mut problems).map(drop)
+        }
+    });
+    finish(good, problems).map(|((), warnings)| warnings)
+}
+
+fn read(path: &Path, problems: &mut Problems) -> Option<Node> {
+    let source = Source::read(path, problems)?;
+    yaml::parse(&source, problems)
+}
+
+fn finish<T>(value: Option<T>, mut problems: Problems) -> Result<(T, Diagnostics), Diagnostics> {
+    match value {
+        Some(value) if !problems.has_errors() => Ok((value, problems.into_diagnostics())),
+        Some(_) => Err(problems.into_diagnostics()),
+        None => {
+            if !problems.has_errors() {
+                problems.option_error("the file was refused without a reason, which is a mistake in quorate");
+            }
+            Err(problems.into_diagnostics())
+        }
+    }
+}
+
+fn decode_scenario(node: &Node, asked: &Asked, problems: &mut Problems) -> Option<Scenario> {
+    let fields = SCENARIO.open(node, problems)?;
+    let name = fields.read("name", problems, |n, p| name::decode_label(n, "a scenario's name", p));
+    let description =
+        fields.read_or("description", String::new(), problems, |n, p| text(n, p).map(|text| text.trim().to_owned()));
+    let default_name = name.as_deref().unwrap_or("inline");
+    let (cast, topology) = match fields.get("topology") {
+        Some(node) => topology::decode_reference(node, default_name, asked, problems),
+        None => Default::default(),
+    };
+    let always = fields.read_or("always", Vec::new(), problems, invariant::decode);
+    let steps = fields.read("steps", problems, |n, p| step::decode(n, &cast, p));
+    let source = &node.place.source;
+    Some(Scenario {
+        name: name?,
+        description: description?,
+        path: source.path.clone(),
+        text: source.text.clone(),
+        topology: topology?,
+        always: always?,
+        steps: steps?,
+    })
+}
+
+pub(super) fn schema() -> Json {
+    SCENARIO.schema()
+}

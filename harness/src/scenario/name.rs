@@ -1,0 +1,89 @@
+//! Names: of machines, scenarios, DaemonSets and domains.
+
+use serde_json::{Value as Json, json};
+
+use super::MachineName;
+use super::problem::{Problems, quoted};
+use super::source::Place;
+use super::table::text;
+use super::yaml::Node;
+
+/// Words that mean machines by their role, and so cannot name one.
+pub(super) const ROLE_WORDS: &[&str] = &["masters", "control-plane", "nodes"];
+
+const LABEL_HELP: &str = "use lower-case letters a-z, digits and inner hyphens, at most 63 of them: `master1`";
+
+/// The name of a machine that is written as a key.
+pub(super) fn machine(name: &str, place: &Place, problems: &mut Problems) -> Option<MachineName> {
+    if ROLE_WORDS.contains(&name) {
+        problems
+            .error(place, format!("{} cannot name a machine", quoted(name)))
+            .label("a word for a role")
+            .mend(format!("it means machines by their role in steps; say for example `{name}-1`"));
+        return None;
+    }
+    label(name, "a machine's name", place, problems).then(|| MachineName(name.to_owned()))
+}
+
+/// A DNS label that is written as a value.
+pub(super) fn decode_label(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
+    let name = text(node, problems)?;
+    label(name, what, &node.place, problems).then(|| name.to_owned())
+}
+
+/// A domain of several labels.
+pub(super) fn decode_domain(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
+    let domain = text(node, problems)?;
+    let good = domain.len() <= 190 && domain.split('.').all(is_label);
+    if !good {
+        problems
+            .error(&node.place, format!("{} is not {what}", quoted(domain)))
+            .mend("write lower-case labels with dots between them: `example.com`");
+    }
+    good.then(|| domain.to_owned())
+}
+
+fn label(name: &str, what: &str, place: &Place, problems: &mut Problems) -> bool {
+    let good = is_label(name);
+    if !good {
+        let why = match name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
+            Some(c) if c.is_ascii_uppercase() => "it has upper-case letters".to_owned(),
+            Some(c) => format!("it has the character {}", quoted(&c.to_string())),
+            None if name.len() > 63 => "it is longer than 63 characters".to_owned(),
+            None if name.is_empty() => "it is empty".to_owned(),
+            None => "a hyphen stands at an end".to_owned(),
+        };
+        problems.error(place, format!("{} is not {what}: {why}", quoted(name))).mend(LABEL_HELP);
+    }
+    good
+}
+
+fn is_label(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+pub(super) fn label_schema() -> Json {
+    json!({ "type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" })
+}
+
+pub(super) fn domain_schema() -> Json {
+    json!({ "type": "string", "pattern": "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_lower_case_dns_label() {
+        for good in ["master1", "a", "1", "a-b", &"x".repeat(63)] {
+            assert!(is_label(good), "{good}");
+        }
+        for bad in ["", "Master1", "mästare", "a_b", "a.b", "-a", "a-", "a b", &"x".repeat(64)] {
+            assert!(!is_label(bad), "{bad}");
+        }
+    }
+}

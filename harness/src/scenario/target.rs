@@ -1,0 +1,110 @@
+//! Targets: the machines that a step means.
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::problem::{Problems, quoted, suggest};
+use super::source::Place;
+use super::table::text;
+use super::yaml::{Node, Value};
+use super::{MachineName, Role, name};
+
+/// The machines that there are, as far as the topology could be read. What could not be read is not held against steps.
+#[derive(Debug, Default)]
+pub(super) struct Cast {
+    /// Each machine with its role, if that could be read.
+    pub(super) machines: IndexMap<MachineName, Option<Role>>,
+    /// Whether there are no others.
+    pub(super) complete: bool,
+}
+
+impl Cast {
+    /// The number of masters, if every role is known.
+    pub(super) fn masters(&self) -> Option<usize> {
+        let known = self.complete && self.machines.values().all(Option::is_some);
+        known.then(|| self.machines.values().filter(|role| **role == Some(Role::Master)).count())
+    }
+
+    /// The role of a machine, if it is known.
+    pub(super) fn role(&self, machine: &MachineName) -> Option<Role> {
+        self.machines.get(machine).copied().flatten()
+    }
+
+    /// A machine that is named.
+    pub(super) fn machine(&self, name: &str, place: &Place, problems: &mut Problems) -> Option<MachineName> {
+        if let Some((known, _)) = self.machines.get_key_value(&MachineName(name.to_owned())) {
+            return Some(known.clone());
+        }
+        if self.complete {
+            problems
+                .error(place, format!("unknown machine {}", quoted(name)))
+                .label("not in the topology")
+                .mend(suggest(name, self.machines.keys().map(MachineName::as_str)));
+        }
+        None
+    }
+
+    fn of(&self, roles: &[Role]) -> Vec<MachineName> {
+        let meant = |role: &Option<Role>| role.is_some_and(|role| roles.contains(&role));
+        self.machines.iter().filter(|(_, role)| meant(role)).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// Reads a target.
+pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<MachineName>> {
+    match &node.value {
+        Value::List(items) if items.is_empty() => {
+            problems.error(&node.place, "the list of machines is empty").mend("name at least one machine");
+            None
+        }
+        Value::List(items) => {
+            let mut machines: Vec<MachineName> = Vec::new();
+            let mut all = true;
+            for item in items {
+                match decode_item(item, cast, problems) {
+                    Some(machine) if machines.contains(&machine) => {
+                        problems
+                            .error(&item.place, format!("the machine {} is named twice", quoted(machine.as_str())))
+                            .mend("remove one of the two");
+                        all = false;
+                    }
+                    Some(machine) => machines.push(machine),
+                    None => all = false,
+                }
+            }
+            all.then_some(machines)
+        }
+        Value::Scalar(scalar) => match scalar.text.as_str() {
+            "masters" | "control-plane" => Some(cast.of(&[Role::Master])),
+            "nodes" => Some(cast.of(&[Role::Master, Role::Worker])),
+            _ => {
+                let name = text(node, problems)?;
+                cast.machine(name, &node.place, problems).map(|machine| vec![machine])
+            }
+        },
+        Value::Map(_) => {
+            problems
+                .error(&node.place, "expected a machine, a list of machines, `masters` or `nodes`; found a mapping")
+                .mend("write for example `kill: master2`");
+            None
+        }
+    }
+}
+
+fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<MachineName> {
+    let name = text(item, problems)?;
+    if name::ROLE_WORDS.contains(&name) {
+        problems
+            .error(&item.place, format!("{} cannot stand in a list", quoted(name)))
+            .mend(format!("write it alone: `{name}`, or name the machines"));
+        return None;
+    }
+    cast.machine(name, &item.place, problems)
+}
+
+pub(super) fn schema() -> Json {
+    json!({ "oneOf": [
+        { "type": "string", "description": "A machine, or the role `masters`, `control-plane` or `nodes`" },
+        { "type": "array", "description": "Machines", "items": name::label_schema(), "minItems": 1, "uniqueItems": true },
+    ] })
+}
