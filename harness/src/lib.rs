@@ -4,4 +4,5 @@ pub mod event;
 pub mod paths;
 pub mod process;
 pub mod record;
+pub mod report;
 pub mod scenario;
