@@ -14,4 +14,5 @@ pub mod process;
 pub mod provision;
 pub mod record;
 pub mod run;
+pub mod report;
 pub mod scenario;

@@ -248,6 +248,11 @@ impl Command {
         shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
     }
 
+    /// Becomes the program, with this process's own streams. Returns only if that fails.
+    pub fn replace(&self) -> std::io::Error {
+        std::process::Command::new(&self.program).args(&self.args).exec()
+    }
+
     /// Runs it on a thread where it may block.
     pub async fn run_async(self, cancel: &CancellationToken) -> Result<Output, ProcessError> {
         let cancel = cancel.clone();

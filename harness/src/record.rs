@@ -61,6 +61,11 @@ impl Recorder {
         self.inner.epoch.elapsed().as_secs_f64()
     }
 
+    /// When the run started, on the clock of its events.
+    pub fn clock(&self) -> Instant {
+        self.inner.epoch
+    }
+
     /// Writes an event. A log that cannot be written does not stop the run here: see [`Recorder::failure`].
     pub fn record(&self, what: What) {
         let mut log = self.log();

@@ -1,10 +1,19 @@
 //! The command: one file a subcommand.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::event::Verdict;
+
+mod clean;
+mod ls;
+mod plan;
+mod run;
 mod schema;
+mod source;
+mod ssh;
 mod validate;
 
 /// Does failover of your highly available Kubernetes still work?
@@ -17,14 +26,37 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     Validate(validate::Args),
+    Plan(plan::Args),
     Schema(schema::Args),
+    Ls(ls::Args),
+    Clean(clean::Args),
+    Ssh(ssh::Args),
 }
 
 /// Runs the command with the process's arguments.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(args) => wait(run::run(args)),
         Command::Validate(args) => validate::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Ls(args) => wait(ls::run(args)),
+        Command::Clean(args) => wait(clean::run(args)),
+        Command::Ssh(args) => ssh::run(&args),
     }
+}
+
+fn wait(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => complain(&format!("no runtime can be had: {error}")),
+    }
+}
+
+/// Says what is wrong on standard error. The exit code is that of what is broken.
+fn complain(message: &str) -> ExitCode {
+    let _ = writeln!(anstream::stderr(), "error: {message}");
+    ExitCode::from(Verdict::Broken.exit_code())
 }

@@ -123,6 +123,11 @@ impl Fleet {
         let endpoint = endpoint.map_err(|source| error(name.as_str(), "its address cannot be found", source))?;
         let known_hosts = self.site.folder.join("ssh").join(format!("known_hosts.{name}"));
         let way = Ssh::new(endpoint, &self.sockets, name.as_str(), known_hosts);
+        let config = self.site.folder.join("ssh").join(format!("{name}.conf"));
+        std::fs::write(&config, way.config(name.as_str())).map_err(|problem| {
+            let problem = format!("{} cannot be written: {problem}", config.display());
+            error(name.as_str(), "its way in", ProviderError::Host { problem, remedy: "see that the disk is not full".into() })
+        })?;
         way.wait(LOGIN, cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
         self.ways().insert(name.clone(), way);
         let seen = self.state(name, cancel).await?;

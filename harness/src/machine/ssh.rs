@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::process::{Command, Output, ProcessError};
+use crate::process::{Command, ProcessError};
 
 /// Where the ssh server of a machine is reached, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +34,18 @@ impl Ssh {
         Self { endpoint, socket: sockets.join(machine), known_hosts }
     }
 
-    /// Where it leads.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    /// A configuration file of OpenSSH for this way, for people and for `quorate ssh`.
+    pub fn config(&self, machine: &str) -> String {
+        let Endpoint { host, port, user, key } = &self.endpoint;
+        let (key, known_hosts) = (key.display(), self.known_hosts.display());
+        format!(
+            "Host {machine}\n  HostName {host}\n  Port {port}\n  User {user}\n  IdentityFile \"{key}\"\n  IdentitiesOnly yes\n  \
+             UserKnownHostsFile \"{known_hosts}\"\n  StrictHostKeyChecking accept-new\n  LogLevel ERROR\n"
+        )
     }
 
     /// The options that every use of this way needs.
-    pub fn options(&self) -> Vec<String> {
+    fn options(&self) -> Vec<String> {
         let option = |name: &str, value: String| [String::from("-o"), format!("{name}={value}")];
         [
             option("ControlMaster", "auto".into()),
@@ -109,9 +114,4 @@ impl Ssh {
             tracing::debug!(%error, "the socket of a shared connection stays");
         }
     }
-}
-
-/// What a command printed, without the newline at its end.
-pub fn line(output: &Output) -> String {
-    output.stdout.trim().to_owned()
 }

@@ -1,0 +1,58 @@
+//! `quorate clean`: removes what runs left behind.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::run::store::{Folder, Owner, StoreError};
+
+/// Removes what orphaned runs left behind, and nothing else. Their evidence stays.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Runs whose things are to be removed even if they are kept. A run that goes on is refused.
+    #[arg(value_name = "RUN")]
+    runs: Vec<String>,
+    /// Removes what is kept on purpose as well.
+    #[arg(long, conflicts_with = "runs")]
+    kept: bool,
+}
+
+pub(crate) async fn run(args: Args) -> ExitCode {
+    match clean(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => super::complain(&error.to_string()),
+    }
+}
+
+async fn clean(args: &Args) -> Result<(), CleanError> {
+    let all = Folder::all()?;
+    if let Some(unknown) = args.runs.iter().find(|run| !all.iter().any(|folder| folder.run() == *run)) {
+        return Err(CleanError::Unknown { run: unknown.clone() });
+    }
+    let mut out = anstream::stdout();
+    let mut failed = None;
+    for folder in all {
+        let wanted = match folder.owner()? {
+            Owner::Nothing => false,
+            Owner::Alive => args.runs.iter().any(|run| run == folder.run()),
+            Owner::Kept => args.kept || args.runs.iter().any(|run| run == folder.run()),
+            Owner::Orphaned => args.runs.is_empty() || args.runs.iter().any(|run| run == folder.run()),
+        };
+        if !wanted {
+            continue;
+        }
+        let _ = writeln!(out, "removing what run {} left", folder.run());
+        if let Err(error) = folder.remove_orphan().await {
+            let _ = writeln!(anstream::stderr(), "error: {error}");
+            failed = Some(error);
+        }
+    }
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CleanError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no run `{run}`; `quorate ls` lists those that have left something")]
+    Unknown { run: String },
+}

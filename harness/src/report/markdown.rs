@@ -1,0 +1,160 @@
+//! A run as Markdown, for the page of a CI job.
+
+use std::path::Path;
+
+use super::span::Outcome;
+use super::words::{around, fault, label, limit, moment, time};
+use super::{History, Summary};
+use crate::event::Verdict;
+
+/// The report of a run whose evidence lies in `evidence`.
+pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
+    let summary = history.summary();
+    let run = &summary.run;
+    let sign = match summary.verdict {
+        Verdict::Passed => "✅",
+        Verdict::Failed => "❌",
+        Verdict::Broken => "⚠️",
+        Verdict::Interrupted => "⏹️",
+    };
+    let mut text = format!("## {sign} {}: {}\n\n", plain(&run.scenario), summary.verdict);
+    text.push_str(&format!("**{}**\n\n", plain(&summary.reason)));
+    text.push_str(&steps(&summary));
+    let around: Vec<String> = around(&history.events, &summary)
+        .iter()
+        .map(|it| format!("| {} | {} |", moment(it.at), plain(&it.text)))
+        .collect();
+    text.push_str(&table("What happened around it", "| At | |\n|---:|---|", &around));
+    text.push_str(&table("Faults", "| At | Fault | Proof |\n|---:|---|---|", &faults(&summary)));
+    text.push_str(&table("Key numbers", "| | |\n|---|---:|", &numbers(&summary)));
+    text.push_str(&path(&summary));
+    text.push_str(&format!("Run `{}`, {}", run.id, time(run.seconds)));
+    if let Some(provider) = &summary.provider {
+        text.push_str(&format!(", on {}", plain(&provider.name)));
+    }
+    for artifact in &summary.artifacts {
+        text.push_str(&format!(
+            ", {} {} from {}",
+            plain(&artifact.name),
+            plain(&artifact.version),
+            plain(&artifact.source)
+        ));
+    }
+    if let Some(folder) = evidence {
+        text.push_str(&format!(". Evidence: `{}`", folder.display()));
+    }
+    text.push_str(".\n");
+    text
+}
+
+fn steps(summary: &Summary) -> String {
+    let rows: Vec<String> = summary
+        .steps
+        .iter()
+        .map(|step| {
+            let outcome = match step.outcome {
+                Outcome::Passed | Outcome::NotReached => step.outcome.to_string(),
+                outcome => format!("**{outcome}**"),
+            };
+            let took = step.seconds.map_or(String::new(), time);
+            let bound = step.deadline.map_or(String::new(), limit);
+            format!("| {} | {} | {outcome} | {took} | {bound} | {} |", step.step + 1, plain(&step.title), step.line)
+        })
+        .collect();
+    let head = "| | Step | Outcome | Time | Deadline | Line |\n|---:|---|---|---:|---:|---:|";
+    table("Steps", head, &rows)
+}
+
+fn faults(summary: &Summary) -> Vec<String> {
+    let faults = summary
+        .faults
+        .iter()
+        .map(|it| (it.at, format!("| {} | {} | {} |", moment(it.at), plain(&fault(it)), plain(&it.proof))));
+    let violations = summary.violations.iter().map(|it| {
+        (it.at, format!("| {} | **violated {}** | {} |", moment(it.at), plain(&it.invariant), plain(&it.message)))
+    });
+    let mut all: Vec<_> = faults.chain(violations).collect();
+    all.sort_by(|one, other| one.0.total_cmp(&other.0));
+    all.into_iter().map(|(_, row)| row).collect()
+}
+
+fn numbers(summary: &Summary) -> Vec<String> {
+    let mut rows: Vec<String> =
+        summary.numbers.iter().map(|it| format!("| {} | {} |", plain(&it.to_string()), time(it.seconds))).collect();
+    if let Some(api) = &summary.api {
+        rows.push(format!("| API: longest outage | {} |", time(api.longest_outage)));
+        rows.push(format!("| API: failed requests | {} of {} |", api.failed, api.samples));
+        if let Some(it) = api.latency_ms {
+            rows.push(format!(
+                "| API: latency, median / p99 / max | {:.0} / {:.0} / {:.0} ms |",
+                it.median, it.p99, it.max
+            ));
+        }
+    }
+    rows
+}
+
+fn path(summary: &Summary) -> String {
+    let path = &summary.whole;
+    if path.links.is_empty() {
+        return String::new();
+    }
+    let mut rows: Vec<String> = path
+        .links
+        .iter()
+        .map(|it| {
+            let waited = it.waited_for.as_deref().map_or(String::new(), plain);
+            let what = plain(&label(it.step, it.machine.as_deref(), &it.title));
+            format!("| {} | {what} | {waited} |", time(it.seconds))
+        })
+        .collect();
+    rows.push(format!("| {} | *added by Quorate: {:.1} %* | |", time(path.overhead), path.overhead_percent));
+    let table = table("", "| Time | What | Last waited for |\n|---:|---|---|", &rows);
+    format!("<details><summary>Critical path: {}</summary>\n\n{table}</details>\n\n", time(path.seconds))
+}
+
+fn table(title: &str, head: &str, rows: &[String]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let title = if title.is_empty() { String::new() } else { format!("### {title}\n\n") };
+    format!("{title}{head}\n{}\n\n", rows.join("\n"))
+}
+
+/// Text that Markdown leaves as it is, on one line.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' => plain.push(' '),
+            '<' => plain.push_str("&lt;"),
+            '&' => plain.push_str("&amp;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' => plain.extend(['\\', character]),
+            _ => plain.push(character),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::support;
+
+    #[test]
+    fn the_markdown_of_every_verdict_stays_as_it_is() {
+        for (name, events) in [
+            ("markdown-passed", support::passed()),
+            ("markdown-failed", support::failed()),
+            ("markdown-broken", support::broken()),
+            ("markdown-interrupted", support::interrupted()),
+        ] {
+            insta::assert_snapshot!(name, markdown(&History { events, cut: None }, Some(Path::new("runs/x"))));
+        }
+    }
+
+    #[test]
+    fn what_the_cluster_says_does_not_become_markup() {
+        assert_eq!(plain("a|b\n<b>*x*"), "a\\|b &lt;b>\\*x\\*");
+    }
+}

@@ -1,0 +1,272 @@
+//! The fold behind everything that is shown of a run.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Phase, Verdict, What};
+
+use super::api::{Api, api};
+use super::critical::{CriticalPath, path};
+use super::numbers::{Number, numbers, phase};
+use super::span::{Span, Step, spans, steps};
+use super::words::rounded;
+
+/// A run in the terms that people and pipelines ask for. All times are seconds since the run's start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Summary {
+    /// Which run it is.
+    pub run: Run,
+    /// How it ended. A log without an end is an interrupted run.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Who made the machines.
+    pub provider: Option<Provider>,
+    /// What the cluster was made of.
+    pub artifacts: Vec<Artifact>,
+    /// The scenario's steps with what became of them, in order.
+    pub steps: Vec<Step>,
+    /// Every span of work, in the order in which they started.
+    pub spans: Vec<Span>,
+    /// The faults that were injected and healed, in order.
+    pub faults: Vec<Fault>,
+    /// The violations of what is watched all along, in order.
+    pub violations: Vec<Violation>,
+    /// What a person should know and what changes no verdict, in order.
+    pub notices: Vec<Notice>,
+    /// The API through the balancer, from the scenario's first step to the end of its last.
+    pub api: Option<Api>,
+    /// How often a watch through the balancer was cut.
+    pub watch_cuts: usize,
+    /// The numbers worth comparing.
+    pub numbers: Vec<Number>,
+    /// The critical path of bringing up the cluster, once it is up.
+    pub bring_up: Option<CriticalPath>,
+    /// The critical path of the whole run.
+    pub whole: CriticalPath,
+}
+
+/// Which run it is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Run {
+    /// The run's id.
+    pub id: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Where the scenario's file lay.
+    pub path: String,
+    /// The version of Quorate that ran it.
+    pub version: String,
+    /// When it started, by the host's clock.
+    pub started: Timestamp,
+    /// Seconds until its last event.
+    pub seconds: f64,
+    /// Whether it ended by itself; a log without its last event is one that was killed.
+    pub ended: bool,
+}
+
+/// Who made the machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Provider {
+    /// The provider's name.
+    pub name: String,
+    /// Why it was taken.
+    pub reason: String,
+}
+
+/// A part that the cluster was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Artifact {
+    /// What it is.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The source that gave it.
+    pub source: String,
+    /// Lower-case hexadecimal SHA-256 sums by file name.
+    pub sha256: BTreeMap<String, String>,
+}
+
+/// A fault that was seen to have happened, or to be undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Fault {
+    /// When it was seen.
+    pub at: f64,
+    /// The step that asked for it, from 0.
+    pub step: Option<usize>,
+    /// The verb of the scenario's language.
+    pub verb: String,
+    /// The machine that it befell.
+    pub machine: String,
+    /// The service that it befell.
+    pub service: Option<String>,
+    /// Whether it undoes an earlier one.
+    pub heals: bool,
+    /// What proves it.
+    pub proof: String,
+}
+
+/// A violation of what is watched all along.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Violation {
+    /// When it was seen.
+    pub at: f64,
+    /// What was violated.
+    pub invariant: String,
+    /// What was seen.
+    pub message: String,
+}
+
+/// Something that a person should know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Notice {
+    /// When it was said.
+    pub at: f64,
+    /// What.
+    pub message: String,
+}
+
+impl Summary {
+    /// Folds the events of a run, whole or not.
+    pub fn of(events: &[Event]) -> Self {
+        let facts = facts(events);
+        let end = facts.run.seconds;
+        let mut spans = spans(events, end);
+        let whole = path(&spans, 0.0, end);
+        for span in &mut spans {
+            span.critical = whole.links.iter().any(|link| link.span == span.id);
+        }
+        let reason = facts.reason.unwrap_or_else(|| format!("the log ends after {end:.1} s, before the run's end"));
+        let scenario = spans.iter().filter(|span| span.phase == Phase::Scenario);
+        let last = |last: f64, span: &Span| last.max(span.end.unwrap_or(end));
+        let (from, to) = scenario.fold((f64::INFINITY, 0.0), |(from, to), span| (span.start.min(from), last(to, span)));
+        Self {
+            verdict: facts.verdict.unwrap_or(Verdict::Interrupted),
+            reason,
+            steps: steps(events, &spans),
+            api: api(events, from, to),
+            numbers: numbers(events, &spans, &facts.faults, facts.run.ended.then_some(end)),
+            bring_up: phase(&spans, Phase::BringUp).map(|(from, to)| path(&spans, from, to)),
+            whole,
+            spans,
+            run: facts.run,
+            provider: facts.provider,
+            artifacts: facts.artifacts,
+            faults: facts.faults,
+            violations: facts.violations,
+            notices: facts.notices,
+            watch_cuts: facts.watch_cuts,
+        }
+    }
+}
+
+/// What single events say by themselves.
+#[derive(Debug, Default)]
+struct Facts {
+    run: Run,
+    verdict: Option<Verdict>,
+    reason: Option<String>,
+    provider: Option<Provider>,
+    artifacts: Vec<Artifact>,
+    faults: Vec<Fault>,
+    violations: Vec<Violation>,
+    notices: Vec<Notice>,
+    watch_cuts: usize,
+}
+
+fn facts(events: &[Event]) -> Facts {
+    let mut facts = Facts::default();
+    for event in events {
+        facts.add(event);
+    }
+    facts.run.seconds = rounded(events.last().map_or(0.0, |event| event.at));
+    facts.run.ended = facts.verdict.is_some();
+    facts
+}
+
+impl Facts {
+    fn add(&mut self, Event { at, wall, what }: &Event) {
+        match what.clone() {
+            What::RunStarted { run, version, scenario, path, .. } => {
+                self.run = Run { id: run, scenario, path, version, started: *wall, ..Run::default() };
+            }
+            What::Provider { name, reason } => self.provider = Some(Provider { name, reason }),
+            What::Artifact { name, version, source, sha256 } => {
+                self.artifacts.push(Artifact { name, version, source, sha256 });
+            }
+            What::Fault { step, verb, machine, service, heals, proof, .. } => {
+                self.faults.push(Fault { at: *at, step, verb, machine, service, heals, proof });
+            }
+            What::Violation { invariant, message } => {
+                self.violations.push(Violation { at: *at, invariant, message });
+            }
+            What::Notice { message } => self.notices.push(Notice { at: *at, message }),
+            What::Watch { connected: false, .. } => self.watch_cuts += 1,
+            What::RunEnded { verdict, reason } => {
+                self.verdict = Some(verdict);
+                self.reason = Some(reason);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::numbers::Name;
+    use crate::report::span::Outcome;
+    use crate::report::support;
+
+    fn number(summary: &Summary, name: Name) -> Vec<f64> {
+        summary.numbers.iter().filter(|number| number.name == name).map(|number| number.seconds).collect()
+    }
+
+    #[test]
+    fn a_passed_run_has_all_its_numbers() {
+        let summary = Summary::of(&support::passed());
+        assert_eq!(summary.verdict, Verdict::Passed);
+        assert!(summary.steps.iter().all(|step| step.outcome == Outcome::Passed));
+        assert_eq!(number(&summary, Name::CommandToFirstFault), [70.4]);
+        assert_eq!(number(&summary, Name::FaultToNotReady), [45.6]);
+        assert_eq!(number(&summary, Name::HealToReady), [14.0]);
+        assert_eq!(number(&summary, Name::LastCheckToExit), [9.1]);
+        let api = summary.api.unwrap();
+        assert_eq!((api.failed, api.longest_outage), (3, 0.76));
+    }
+
+    #[test]
+    fn every_end_of_a_run_has_its_verdict_and_reason() {
+        let unended: Vec<_> = support::passed().into_iter().filter(|event| event.at < 40.0).collect();
+        for (events, verdict, reason) in [
+            (support::failed(), Verdict::Failed, "step 4 (line 15)"),
+            (support::broken(), Verdict::Broken, "no Docker daemon"),
+            (support::interrupted(), Verdict::Interrupted, "somebody pressed Ctrl-C"),
+            (unended, Verdict::Interrupted, "the log ends after 35.0 s, before the run's end"),
+            (Vec::new(), Verdict::Interrupted, "the log ends after 0.0 s"),
+        ] {
+            let summary = Summary::of(&events);
+            assert_eq!(summary.verdict, verdict);
+            assert!(summary.reason.contains(reason), "{}", summary.reason);
+        }
+    }
+
+    #[test]
+    fn steps_that_were_not_reached_or_not_finished_say_so() {
+        let outcomes =
+            |events: &[Event]| -> Vec<Outcome> { Summary::of(events).steps.iter().map(|step| step.outcome).collect() };
+        use Outcome::{Failed, NotReached, Passed, Unfinished};
+        assert_eq!(outcomes(&support::failed()), [Passed, Passed, Passed, Failed, NotReached, NotReached]);
+        let cut: Vec<_> = support::passed().into_iter().filter(|event| event.at < 100.0).collect();
+        assert_eq!(outcomes(&cut), [Passed, Passed, Passed, Unfinished, NotReached, NotReached]);
+    }
+}

@@ -1,0 +1,188 @@
+//! A run as text: the end of the live progress, and `quorate report`.
+
+use std::path::Path;
+
+use crate::event::{Event, Verdict};
+
+use super::critical::CriticalPath;
+use super::paint::Paint;
+use super::span::{Outcome, Step};
+use super::words::{Moment, around, fault, label, limit, mark, moment, time};
+use super::{History, Summary};
+
+/// How text is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// Whether there is colour.
+    pub color: bool,
+    /// Columns, to wrap and cut lines to. Nothing for as long as they are.
+    pub width: Option<usize>,
+}
+
+/// The whole report of a run whose evidence lies in `evidence`.
+pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<String> {
+    let summary = history.summary();
+    let paint = Paint { color: style.color };
+    let run = &summary.run;
+    let mut lines = vec![format!("{}  run {}  {}", paint.bold(&run.scenario), run.id, paint.dim(&run.path))];
+    if let Some(provider) = &summary.provider {
+        lines.push(format!("on {}: {}", provider.name, provider.reason));
+    }
+    lines.extend(summary.artifacts.iter().map(|it| format!("with {} {} from {}", it.name, it.version, it.source)));
+    if !summary.steps.is_empty() {
+        lines.extend([String::new(), paint.bold("Steps")]);
+        lines.extend(summary.steps.iter().flat_map(|step| step_lines(step, style)));
+    }
+    let injected: Vec<String> = summary
+        .faults
+        .iter()
+        .map(|it| format!("{:>9}  {}: {}", moment(it.at), paint.fault(&fault(it)), it.proof))
+        .chain(summary.violations.iter().map(|it| {
+            format!("{:>9}  {}", moment(it.at), paint.alarm(&format!("violated {}: {}", it.invariant, it.message)))
+        }))
+        .collect();
+    section(&mut lines, paint, "Faults and violations", injected);
+    section(&mut lines, paint, "Numbers", number_lines(&summary));
+    if let Some(path) = &summary.bring_up {
+        section(&mut lines, paint, "Critical path of the bring-up", path_lines(path, paint));
+    }
+    section(&mut lines, paint, "Critical path of the run", path_lines(&summary.whole, paint));
+    if let Some(width) = style.width {
+        lines = lines.iter().map(|line| cut(line, Some(width))).collect();
+    }
+    lines.extend(verdict(&summary, &around(&history.events, &summary), evidence, style));
+    lines
+}
+
+fn section(lines: &mut Vec<String>, paint: Paint, title: &str, content: Vec<String>) {
+    if !content.is_empty() {
+        lines.extend([String::new(), paint.bold(title)]);
+        lines.extend(content.into_iter().map(|line| format!("  {line}")));
+    }
+}
+
+fn step_lines(step: &Step, style: Style) -> Vec<String> {
+    let paint = Paint { color: style.color };
+    let took = step.seconds.map_or_else(|| "-".to_owned(), time);
+    let bound = step.deadline.map_or(String::new(), |deadline| format!(" of {}", limit(deadline)));
+    let title = format!("{}  {}", mark(step.outcome), label(Some(step.step), None, &step.title));
+    let mut lines = vec![format!(
+        "  {}  {took:>7}{}  {}",
+        paint.outcome(step.outcome, &format!("{title:<44}")),
+        paint.dim(&format!("{bound:<10}")),
+        paint.dim(&format!("line {}", step.line)),
+    )];
+    if !matches!(step.outcome, Outcome::Passed | Outcome::NotReached) {
+        lines.extend(step.message.iter().flat_map(|message| wrapped(message, "       ", style.width)));
+    }
+    lines
+}
+
+/// Each number with what it means.
+pub(super) fn number_lines(summary: &Summary) -> Vec<String> {
+    let mut lines: Vec<String> =
+        summary.numbers.iter().map(|it| format!("{:<32} {:>9}", it.to_string(), time(it.seconds))).collect();
+    if let Some(api) = &summary.api {
+        lines.push(format!("{:<32} {:>9}", "API: longest outage", time(api.longest_outage)));
+        let share = format!("{:.1} %", api.failed_percent);
+        lines.push(format!("{:<32} {share:>9}  ({} of {})", "API: failed requests", api.failed, api.samples));
+        if let Some(it) = api.latency_ms {
+            let more = format!("(p95 {:.0}, p99 {:.0}, max {:.0})", it.p95, it.p99, it.max);
+            lines.push(format!("{:<32} {:>9}  {more}", "API: median latency", format!("{:.0} ms", it.median)));
+        }
+    }
+    if summary.watch_cuts > 0 {
+        lines.push(format!("{:<32} {:>9}", "watches cut", summary.watch_cuts));
+    }
+    lines
+}
+
+fn path_lines(path: &CriticalPath, paint: Paint) -> Vec<String> {
+    let row = |seconds: f64, what: String| format!("{:>9}  {what}", time(seconds));
+    let links = path.links.iter().map(|link| {
+        let waited = link.waited_for.as_ref().map_or(String::new(), |last| paint.dim(&format!("  {last}")));
+        row(link.seconds, format!("{}{waited}", label(link.step, link.machine.as_deref(), &link.title)))
+    });
+    let overhead =
+        format!("between them: what Quorate added, {:.1} % of {}", path.overhead_percent, time(path.seconds));
+    links.chain([paint.dim(&row(path.overhead, overhead))]).collect()
+}
+
+/// How it ended and why, what happened around it, and where to look.
+pub(super) fn verdict(summary: &Summary, around: &[Moment], evidence: Option<&Path>, style: Style) -> Vec<String> {
+    let paint = Paint { color: style.color };
+    let verdict = summary.verdict;
+    let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
+    let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
+    lines.extend(wrapped(&summary.reason, "  ", style.width));
+    if !around.is_empty() {
+        lines.extend([String::new(), paint.bold("What happened around it")]);
+        let room = style.width.map(|width| width.saturating_sub(13));
+        lines.extend(around.iter().map(|it| format!("  {:>9}  {}", moment(it.at), cut(&it.text, room))));
+    }
+    if let Some(folder) = evidence {
+        lines.extend([String::new(), format!("evidence  {}", folder.display())]);
+        if verdict != Verdict::Passed {
+            let there = ["report.html", "report.json", "events.jsonl"].map(|name| folder.join(name));
+            lines.extend(there.iter().filter(|path| path.exists()).map(|path| format!("          {}", path.display())));
+        }
+    }
+    lines
+}
+
+/// What `--quiet` leaves of it.
+pub(super) fn short(summary: &Summary, evidence: Option<&Path>, style: Style) -> Vec<String> {
+    let paint = Paint { color: style.color };
+    let verdict = paint.verdict(summary.verdict, &summary.verdict.to_string().to_uppercase());
+    let mut lines = vec![format!("{verdict}  {}: {}", summary.run.scenario, summary.reason)];
+    lines.extend(evidence.map(|folder| format!("evidence  {}", folder.display())));
+    lines
+}
+
+/// All events of `events` that matter around a failure, and the summary that says what failed.
+pub(super) fn ending(events: &[Event]) -> (Summary, Vec<Moment>) {
+    let summary = Summary::of(events);
+    let around = around(events, &summary);
+    (summary, around)
+}
+
+/// `text` cut to `width` columns.
+pub(super) fn cut(text: &str, width: Option<usize>) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match width {
+        Some(width) => console::truncate_str(line, width, "…").into_owned(),
+        None => line.to_owned(),
+    }
+}
+
+/// `text` in lines of at most `width` columns behind `indent`.
+pub(super) fn wrapped(text: &str, indent: &str, width: Option<usize>) -> Vec<String> {
+    let room = width.map_or(usize::MAX, |width| width.max(20));
+    text.lines()
+        .flat_map(|line| {
+            textwrap::wrap(line, textwrap::Options::new(room).initial_indent(indent).subsequent_indent(indent))
+        })
+        .map(|line| line.into_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::history::Cut;
+    use crate::report::support;
+
+    fn text(events: Vec<Event>, cut: Option<Cut>, width: Option<usize>) -> String {
+        report(&History { events, cut }, None, Style { color: false, width }).join("\n")
+    }
+
+    #[test]
+    fn the_text_of_every_verdict_stays_as_it_is() {
+        insta::assert_snapshot!("text-passed", text(support::passed(), None, None));
+        insta::assert_snapshot!("text-failed", text(support::failed(), None, Some(80)));
+        insta::assert_snapshot!("text-broken", text(support::broken(), None, Some(60)));
+        let cut: Vec<_> = support::passed().into_iter().filter(|event| event.at < 100.0).collect();
+        let line = cut.len() + 1;
+        insta::assert_snapshot!("text-cut-off", text(cut, Some(Cut { line, bytes: 17 }), None));
+    }
+}
