@@ -1,5 +1,7 @@
 //! What is said about bad files. The snapshots are what a person reads, so read them when they change.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! What holds of every text that somebody may take for a scenario.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -134,13 +134,13 @@ fn decode_one<'a>(
 
 fn check_memory(role: Role, memory: u64, place: &Place, problems: &mut Problems) {
     let (least, why) = match role {
-        Role::Master => (1700 << 20, "kubeadm refuses a master with less"),
+        Role::Master => (1700 << 20, "kubeadm refuses such a master"),
         Role::Worker => (768 << 20, "a node's own services need that much"),
         Role::Balancer => (64 << 20, "the machine may not even boot"),
     };
     if memory < least {
         problems
-            .warning(place, format!("{} of memory is little: {why} than {}", format_size(memory), format_size(least)))
+            .warning(place, format!("{} of memory is less than {}: {why}", format_size(memory), format_size(least)))
             .mend(format!("write at least `memory: {}`", format_size(least)));
     }
 }
@@ -170,9 +170,8 @@ fn check_roles(node: &Node, entries: &[Entry], cast: &Cast, problems: &mut Probl
     if masters > 0 && masters % 2 == 0 && roles_known {
         let (quorum, bears) = (masters / 2 + 1, masters - (masters / 2 + 1));
         problems.warning(&node.place, format!("{masters} masters are an even number")).mend(format!(
-            "etcd needs a majority: {quorum} of {masters}, so {bears} may fail, no more than with {} masters; \
+            "etcd needs a majority: {quorum} of {masters}, so {bears} may fail, no more than with one master fewer; \
                  take {} or {}",
-            masters - 1,
             masters - 1,
             masters + 1
         ));

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::NamedSource;
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use super::problem::Problems;
 
@@ -18,13 +18,13 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
     /// The same text with whatever could disturb a terminal replaced byte for byte, so that places fit both.
-    shown: NamedSource<String>,
+    shown: Shown,
 }
 
 impl Source {
     pub(super) fn new(path: &Path, text: &str) -> Arc<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        let shown = NamedSource::new(path.display().to_string(), harmless(&text)).with_language("yaml");
+        let shown = Shown { name: path.display().to_string(), text: harmless(&text) };
         Arc::new(Self { path: path.to_owned(), text, shown })
     }
 
@@ -55,8 +55,31 @@ impl Source {
         }
     }
 
-    pub(super) fn shown(&self) -> &NamedSource<String> {
+    pub(super) fn shown(&self) -> &Shown {
         &self.shown
+    }
+}
+
+/// A text with its name, whose columns are counted in characters. Miette's own count bytes.
+pub(super) struct Shown {
+    name: String,
+    text: String,
+}
+
+impl SourceCode for Shown {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let found = self.text.read_span(span, lines_before, lines_after)?;
+        let before = &self.text.as_bytes()[..found.span().offset()];
+        let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let column = String::from_utf8_lossy(line).chars().count();
+        let (line, count) = (found.line(), found.line_count());
+        let name = self.name.clone();
+        Ok(Box::new(MietteSpanContents::new_named(name, found.data(), *found.span(), line, column, count)))
     }
 }
 
