@@ -52,7 +52,7 @@ pub fn render(topology: &Topology, site: &Site, provider: &str, extra: Rendering
         netmask => topology.network.netmask().to_string(),
         machines,
     };
-    let own: Value = extra.values.into_iter().collect();
+    let own = Value::from(extra.values.into_iter().collect::<std::collections::BTreeMap<_, _>>());
     // The last newline of a template is left out.
     environment.render_str(TEMPLATE, context! { ..own, ..base }).map(|text| text + "\n")
 }
