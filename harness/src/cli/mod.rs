@@ -1,6 +1,7 @@
 //! The command: one file a subcommand.
 
-use std::io::Write;
+use std::error::Error;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -10,11 +11,14 @@ use crate::event::Verdict;
 mod clean;
 mod ls;
 mod plan;
+mod report;
 mod run;
+mod runs;
 mod schema;
 mod source;
 mod ssh;
 mod validate;
+mod which;
 
 /// Does failover of your highly available Kubernetes still work?
 #[derive(Debug, Parser)]
@@ -30,6 +34,8 @@ enum Command {
     Validate(validate::Args),
     Plan(plan::Args),
     Schema(schema::Args),
+    Report(report::Args),
+    Runs(runs::Args),
     Ls(ls::Args),
     Clean(clean::Args),
     Ssh(ssh::Args),
@@ -42,6 +48,8 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Ls(args) => wait(ls::run(args)),
         Command::Clean(args) => wait(clean::run(args)),
         Command::Ssh(args) => ssh::run(&args),
@@ -59,4 +67,17 @@ fn wait(work: impl Future<Output = ExitCode>) -> ExitCode {
 fn complain(message: &str) -> ExitCode {
     let _ = writeln!(anstream::stderr(), "error: {message}");
     ExitCode::from(Verdict::Broken.exit_code())
+}
+
+/// The exit code of a command that only writes. A reader that has seen enough, as `head`, is no failure.
+fn written(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if closed(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+fn closed(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

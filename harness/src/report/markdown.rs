@@ -26,6 +26,9 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
         .collect();
     text.push_str(&table("What happened around it", "| At | |\n|---:|---|", &around));
     text.push_str(&table("Faults", "| At | Fault | Proof |\n|---:|---|---|", &faults(&summary)));
+    let notes: Vec<String> =
+        summary.notices.iter().map(|it| format!("| {} | {} |", moment(it.at), plain(&it.message))).collect();
+    text.push_str(&table("Notes", "| At | |\n|---:|---|", &notes));
     text.push_str(&table("Key numbers", "| | |\n|---|---:|", &numbers(&summary)));
     text.push_str(&path(&summary));
     text.push_str(&format!("Run `{}`, {}", run.id, time(run.seconds)));
@@ -66,10 +69,17 @@ fn steps(summary: &Summary) -> String {
 }
 
 fn faults(summary: &Summary) -> Vec<String> {
-    let faults = summary
-        .faults
-        .iter()
-        .map(|it| (it.at, format!("| {} | {} | {} |", moment(it.at), plain(&fault(it)), plain(&it.proof))));
+    let faults = summary.faults.iter().map(|it| {
+        (
+            it.at,
+            format!(
+                "| {} | {} | {} |",
+                moment(it.at),
+                plain(&fault(&it.verb, it.service.as_deref(), &it.machine)),
+                plain(&it.proof)
+            ),
+        )
+    });
     let violations = summary.violations.iter().map(|it| {
         (it.at, format!("| {} | **violated {}** | {} |", moment(it.at), plain(&it.invariant), plain(&it.message)))
     });

@@ -26,13 +26,13 @@ pub struct Number {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Name {
-    /// From the command to the moment at which the first fault was seen to have happened.
+    /// From the command to the moment at which the first fault was begun.
     CommandToFirstFault,
     /// From the first to the last of bringing the cluster up.
     BringUp,
-    /// From the moment at which a fault was seen to have happened until its node was no longer Ready.
+    /// From the moment at which a fault was begun until its node was no longer Ready.
     FaultToNotReady,
-    /// From the moment at which a healing was seen to have happened until its node was Ready again.
+    /// From the moment at which a healing was begun until its node was Ready again.
     HealToReady,
     /// From the end of the scenario's last step to the end of the run.
     LastCheckToExit,
@@ -65,15 +65,15 @@ pub(super) fn numbers(events: &[Event], spans: &[Span], faults: &[Fault], ended:
     let whole = |name, seconds: f64| Number { name, machine: None, step: None, seconds: rounded(seconds) };
     let mut numbers = Vec::new();
     if let Some(fault) = faults.iter().find(|fault| !fault.heals) {
-        numbers.push(whole(Name::CommandToFirstFault, fault.at));
+        numbers.push(whole(Name::CommandToFirstFault, fault.begun));
     }
     if let Some((start, end)) = phase(spans, Phase::BringUp) {
         numbers.push(whole(Name::BringUp, end - start));
     }
     numbers.extend(faults.iter().enumerate().filter_map(|(index, fault)| {
-        let until = faults[index + 1..].iter().find(|next| next.machine == fault.machine).map(|next| next.at);
+        let until = faults[index + 1..].iter().find(|next| next.machine == fault.machine).map(|next| next.begun);
         let name = if fault.heals { Name::HealToReady } else { Name::FaultToNotReady };
-        let seconds = turn(events, &fault.machine, fault.at, until.unwrap_or(f64::INFINITY), fault.heals)?;
+        let seconds = turn(events, &fault.machine, fault.begun, until.unwrap_or(f64::INFINITY), fault.heals)?;
         Some(Number { machine: Some(fault.machine.clone()), step: fault.step, ..whole(name, seconds) })
     }));
     if let (Some((_, end)), Some(ended)) = (phase(spans, Phase::Scenario), ended) {

@@ -97,8 +97,10 @@ pub struct Artifact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Fault {
-    /// When it was seen.
+    /// When it was seen to be so.
     pub at: f64,
+    /// When it was begun.
+    pub begun: f64,
     /// The step that asked for it, from 0.
     pub step: Option<usize>,
     /// The verb of the scenario's language.
@@ -203,8 +205,11 @@ impl Facts {
             What::Artifact { name, version, source, sha256 } => {
                 self.artifacts.push(Artifact { name, version, source, sha256 });
             }
-            What::Fault { step, verb, machine, service, heals, proof, .. } => {
-                self.faults.push(Fault { at: *at, step, verb, machine, service, heals, proof });
+            What::Fault { step, verb, machine, service, heals, begun, proof } => {
+                // Between the two the clock had hardly time to jump; if it did, the event is what is left.
+                let since = wall.duration_since(begun).as_secs_f64();
+                let begun = rounded(if (0.0..=*at).contains(&since) { at - since } else { *at });
+                self.faults.push(Fault { at: *at, begun, step, verb, machine, service, heals, proof });
             }
             What::Violation { invariant, message } => {
                 self.violations.push(Violation { at: *at, invariant, message });
@@ -236,9 +241,9 @@ mod tests {
         let summary = Summary::of(&support::passed());
         assert_eq!(summary.verdict, Verdict::Passed);
         assert!(summary.steps.iter().all(|step| step.outcome == Outcome::Passed));
-        assert_eq!(number(&summary, Name::CommandToFirstFault), [70.4]);
-        assert_eq!(number(&summary, Name::FaultToNotReady), [45.6]);
-        assert_eq!(number(&summary, Name::HealToReady), [14.0]);
+        assert_eq!(number(&summary, Name::CommandToFirstFault), [70.1]);
+        assert_eq!(number(&summary, Name::FaultToNotReady), [45.9]);
+        assert_eq!(number(&summary, Name::HealToReady), [17.9]);
         assert_eq!(number(&summary, Name::LastCheckToExit), [9.1]);
         let api = summary.api.unwrap();
         assert_eq!((api.failed, api.longest_outage), (3, 0.76));

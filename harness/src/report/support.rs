@@ -34,6 +34,11 @@ pub(crate) fn work(phase: Phase, title: &str, from: f64, to: f64) -> Work<'_> {
     Work { phase, title, from, to: Some(to), machine, step, after: &[], deadline, verdict, message, progress: &[] }
 }
 
+fn wall(at: f64) -> Timestamp {
+    let start: Timestamp = "2026-11-23T06:01:34Z".parse().expect("a time");
+    start + SignedDuration::from_millis((at * 1e3).round() as i64)
+}
+
 impl Log {
     pub(crate) fn new(scenario: &str) -> Self {
         let mut log = Self { events: Vec::new(), spans: 0 };
@@ -53,9 +58,7 @@ impl Log {
 
     pub(crate) fn add(&mut self, at: f64, what: What) {
         let at = (at * 1e4).round() / 1e4;
-        let start: Timestamp = "2026-11-23T06:01:34Z".parse().expect("a time");
-        let wall = start + SignedDuration::from_secs_f64(at);
-        self.events.push(Event { at, wall, what });
+        self.events.push(Event { at, wall: wall(at), what });
     }
 
     pub(crate) fn work(&mut self, work: &Work<'_>) -> SpanId {
@@ -100,9 +103,9 @@ impl Log {
         self.add(at, What::Node { node: node.to_owned(), ready: ready.to_owned(), reason, roles });
     }
 
-    fn fault(&mut self, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
+    fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
-        self.add(at, What::Fault { step: Some(step), verb, machine, service: None, heals, proof });
+        self.add(at, What::Fault { step: Some(step), verb, machine, service: None, heals, begun: wall(begun), proof });
     }
 
     fn end(&mut self, at: f64, verdict: Verdict, reason: &str) {
@@ -183,7 +186,7 @@ impl Log {
             Work { progress: &pods, deadline: Some(120.0), ..step(1, "one sh-cgi pod on each master", 63.0, 70.0) };
         self.work(&pods);
         self.work(&Work { deadline: Some(30.0), ..step(2, "kill master2", 70.0, 70.5) });
-        self.fault(70.4, 2, "kill", false, "the container exited with 137");
+        self.fault(70.1, 70.4, 2, "kill", false, "the container exited with 137");
         let (machine, state) = ("master2".to_owned(), "stopped".to_owned());
         self.add(70.4, What::Machine { machine, state, proof: "docker inspect: exited".to_owned() });
         for tenth in 0..10_u32 {
@@ -218,10 +221,10 @@ pub(crate) fn passed() -> Vec<Event> {
     log.kill();
     let step = |step, title, from, to| Work { step: Some(step), ..work(Phase::Scenario, title, from, to) };
     let wait = step(3, "master2 is NotReady", 70.5, 116.0);
-    log.work(&Work { progress: &LEASE, deadline: Some(90.0), message: Some("after 45.6 s"), ..wait });
+    log.work(&Work { progress: &LEASE, deadline: Some(90.0), message: Some("after 45.9 s"), ..wait });
     log.node(116.0, "master2", "Unknown");
     log.work(&Work { deadline: Some(60.0), ..step(4, "start master2", 116.1, 120.2) });
-    log.fault(120.1, 4, "start", true, "boot id changed");
+    log.fault(116.2, 120.1, 4, "start", true, "boot id changed");
     let wait = step(5, "all nodes are Ready", 120.2, 134.2);
     log.work(&Work { progress: &[(121.0, "master2 is NotReady: NodeStatusUnknown")], deadline: Some(180.0), ..wait });
     log.node(134.1, "master2", "True");

@@ -7,7 +7,8 @@ use crate::event::{Event, Verdict};
 use super::critical::CriticalPath;
 use super::paint::Paint;
 use super::span::{Outcome, Step};
-use super::words::{Moment, around, fault, label, limit, mark, moment, time};
+pub use super::words::time;
+use super::words::{Moment, around, fault, label, limit, mark, moment};
 use super::{History, Summary};
 
 /// How text is laid out.
@@ -36,12 +37,21 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
     let injected: Vec<String> = summary
         .faults
         .iter()
-        .map(|it| format!("{:>9}  {}: {}", moment(it.at), paint.fault(&fault(it)), it.proof))
+        .map(|it| {
+            format!(
+                "{:>9}  {}: {}",
+                moment(it.at),
+                paint.fault(&fault(&it.verb, it.service.as_deref(), &it.machine)),
+                it.proof
+            )
+        })
         .chain(summary.violations.iter().map(|it| {
             format!("{:>9}  {}", moment(it.at), paint.alarm(&format!("violated {}: {}", it.invariant, it.message)))
         }))
         .collect();
     section(&mut lines, paint, "Faults and violations", injected);
+    let notes = summary.notices.iter().map(|it| format!("{:>9}  {}", moment(it.at), it.message)).collect();
+    section(&mut lines, paint, "Notes", notes);
     section(&mut lines, paint, "Numbers", number_lines(&summary));
     if let Some(path) = &summary.bring_up {
         section(&mut lines, paint, "Critical path of the bring-up", path_lines(path, paint));

@@ -3,7 +3,7 @@
 use crate::event::{Event, Phase, Verdict, What};
 
 use super::span::Outcome;
-use super::summary::{Fault, Summary};
+use super::summary::Summary;
 
 /// A time to a tenth of a millisecond, which is what events are stamped to.
 pub(super) fn rounded(seconds: f64) -> f64 {
@@ -11,7 +11,7 @@ pub(super) fn rounded(seconds: f64) -> f64 {
 }
 
 /// A time that was measured, as `0.4 s` or `2m03s`.
-pub(super) fn time(seconds: f64) -> String {
+pub fn time(seconds: f64) -> String {
     if seconds < 99.95 { format!("{:.1} s", seconds.max(0.0)) } else { clock(seconds) }
 }
 
@@ -56,9 +56,8 @@ pub(super) fn mark(outcome: Outcome) -> &'static str {
 }
 
 /// A fault as a person would say it, without its proof.
-pub(super) fn fault(fault: &Fault) -> String {
-    let (verb, machine) = (&fault.verb, &fault.machine);
-    match &fault.service {
+pub(super) fn fault(verb: &str, service: Option<&str>, machine: &str) -> String {
+    match service {
         Some(service) => format!("{verb} {service} on {machine}"),
         None => format!("{verb} {machine}"),
     }
@@ -69,11 +68,9 @@ pub(super) fn describe(what: &What) -> Option<String> {
     let because = |error: &Option<String>| error.as_ref().map_or(String::new(), |error| format!(": {error}"));
     Some(match what {
         What::Machine { machine, state, proof } => format!("machine {machine} is {state} ({proof})"),
-        What::Fault { step, verb, machine, service, heals, proof, .. } => {
-            let (verb, machine, service) = (verb.clone(), machine.clone(), service.clone());
-            let it = Fault { at: 0.0, step: *step, verb, machine, service, heals: *heals, proof: String::new() };
+        What::Fault { verb, machine, service, heals, proof, .. } => {
             let kind = if *heals { "healed" } else { "fault" };
-            format!("{kind}: {} ({proof})", fault(&it))
+            format!("{kind}: {} ({proof})", fault(verb, service.as_deref(), machine))
         }
         What::Node { node, ready, reason, .. } => match ready.as_str() {
             "True" => format!("node {node} is Ready"),

@@ -15,7 +15,9 @@ use crate::report::words::{describe, label, limit, mark, phase, time};
 use super::state::{Running, State};
 
 /// Terminals narrower than this get no bars, only figures.
-const ROOM_FOR_BARS: usize = 90;
+const ROOM_FOR_BARS: usize = 110;
+/// Terminals narrower than this show what a wait is for on a line of its own.
+const ROOM_FOR_MESSAGES: usize = 100;
 
 pub(super) struct Live {
     verbose: bool,
@@ -28,8 +30,8 @@ pub(super) struct Live {
 
 struct Bar {
     bar: ProgressBar,
-    /// The unit that its template is for.
-    unit: Option<String>,
+    /// The unit that its template is for, and whether it has a message; nothing before it first said something.
+    shape: Option<(Option<String>, bool)>,
 }
 
 impl Live {
@@ -76,18 +78,20 @@ impl Live {
             self.line(&self.paint.bold(phase(new)))?;
         }
         let Some(span) = self.state.spans.get(&id) else { return Ok(()) };
-        let bar = ProgressBar::no_length().with_style(self.style(span, None, false)).with_prefix(self.called(span));
+        let bar =
+            ProgressBar::no_length().with_style(self.style(span, None, false, false)).with_prefix(self.called(span));
         let bar = self.screen.add(bar);
         bar.enable_steady_tick(Duration::from_millis(200));
-        self.bars.insert(id, Bar { bar, unit: None });
+        self.bars.insert(id, Bar { bar, shape: None });
         Ok(())
     }
 
     fn progress(&mut self, id: SpanId, message: &str, done: Option<u64>, total: Option<u64>, unit: Option<&str>) {
         let (Some(span), Some(known)) = (self.state.spans.get(&id), self.bars.get(&id)) else { return };
         let bar = &known.bar;
-        if known.unit.as_deref() != unit || bar.length() != total {
-            bar.set_style(self.style(span, unit, total.is_some()));
+        let shape = Some((unit.map(str::to_owned), !message.is_empty()));
+        if known.shape != shape || bar.length() != total {
+            bar.set_style(self.style(span, unit, total.is_some(), !message.is_empty()));
             match total {
                 Some(total) => bar.set_length(total),
                 None => bar.unset_length(),
@@ -98,7 +102,7 @@ impl Live {
         }
         bar.set_message(cut(message, None));
         if let Some(known) = self.bars.get_mut(&id) {
-            known.unit = unit.map(str::to_owned);
+            known.shape = shape;
         }
     }
 
@@ -128,26 +132,32 @@ impl Live {
 
     /// What the span is called, as wide for all.
     fn called(&self, span: &Running) -> String {
-        let width = (self.width / 2).clamp(10, 48);
+        let width = (self.width / 3).clamp(30, 48).min(self.width / 2);
         let name = label(span.step, span.machine.as_deref(), &span.title);
         console::pad_str(&cut(&name, Some(width)), width, console::Alignment::Left, None).into_owned()
     }
 
-    fn style(&self, span: &Running, unit: Option<&str>, bounded: bool) -> ProgressStyle {
+    fn style(&self, span: &Running, unit: Option<&str>, bounded: bool, message: bool) -> ProgressStyle {
         let amount = match (unit, bounded, self.width >= ROOM_FOR_BARS) {
             (None, ..) => "",
             (Some("bytes"), true, true) => {
-                " {bar:16} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}, {eta} left"
+                " {bar:10} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta}"
             }
-            (Some("bytes"), true, false) => " {percent} % {eta} left",
+            (Some("bytes"), true, false) => " {percent} %, {eta}",
             (Some("bytes"), false, _) => " {binary_bytes} {binary_bytes_per_sec}",
-            (Some(_), true, true) => " {bar:16} {pos}/{len} {unit}, {eta} left",
+            (Some(_), true, true) => " {bar:10} {pos}/{len} {unit}, {eta}",
             (Some(_), true, false) => " {pos}/{len} {unit}",
             (Some(_), false, _) => " {pos} {unit}",
         };
-        let (spinner, message) =
+        let (spinner, text) =
             if self.paint.color { ("{spinner:.cyan}", "{wide_msg:.dim}") } else { ("{spinner}", "{wide_msg}") };
-        let template = format!("  {spinner} {{prefix}} {{clock}}{amount}  {message}");
+        let rest = match (message || !amount.is_empty(), self.width >= ROOM_FOR_MESSAGES) {
+            (false, _) => String::new(),
+            (true, true) => format!("{amount}  {text}"),
+            (true, false) if amount.is_empty() => format!("\n      {text}"),
+            (true, false) => format!("\n     {amount}  {text}"),
+        };
+        let template = format!("  {spinner} {{prefix}} {{clock}}{rest}");
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner());
         let unit = unit.unwrap_or_default().to_owned();
         let deadline = span.deadline;
