@@ -13,6 +13,6 @@ pub mod probe;
 pub mod process;
 pub mod provision;
 pub mod record;
-pub mod run;
 pub mod report;
+pub mod run;
 pub mod scenario;

@@ -13,6 +13,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio_util::sync::CancellationToken;
 
@@ -210,7 +211,7 @@ impl Command {
         self
     }
 
-    /// Appends all that it prints to this file as it comes.
+    /// Appends all that it prints to this file as it comes, each line with the host's time.
     #[must_use]
     pub fn log(mut self, path: impl Into<PathBuf>) -> Self {
         self.log = Some(path.into());
@@ -291,18 +292,29 @@ impl Command {
             stderr: String::from_utf8_lossy(&captured.stderr).into_owned(),
         };
         if let Some(reader) = reader {
-            let collected = reader.join().unwrap_or_else(|_| Err(std::io::Error::other("the reader of output panicked")));
+            let collected =
+                reader.join().unwrap_or_else(|_| Err(std::io::Error::other("the reader of output panicked")));
             output.stdout = collected.map_err(|source| self.output_error(source))?;
         }
         match ended {
             Ended::Itself if captured.status.success() => Ok(output),
             Ended::Itself => {
                 let status = Describe(captured.status);
-                Err(ProcessError::Status { command: self.display(), status, tail: tail(&output), log: self.log.clone() })
+                Err(ProcessError::Status {
+                    command: self.display(),
+                    status,
+                    tail: tail(&output),
+                    log: self.log.clone(),
+                })
             }
             Ended::Deadline => {
                 let tail = tail(&output);
-                Err(ProcessError::Deadline { command: self.display(), deadline: self.deadline, tail, log: self.log.clone() })
+                Err(ProcessError::Deadline {
+                    command: self.display(),
+                    deadline: self.deadline,
+                    tail,
+                    log: self.log.clone(),
+                })
             }
             Ended::Cancelled => Err(ProcessError::Cancelled { command: self.display() }),
         }
@@ -391,10 +403,11 @@ impl Collector {
         let mut text = String::new();
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 {
-            if let Some(log) = &mut self.log {
-                log.write_all(&line)?;
-            }
             let decoded = String::from_utf8_lossy(&line);
+            if let Some(log) = &mut self.log {
+                let now = Timestamp::now();
+                writeln!(log, "{now:.3} {}", decoded.trim_end())?;
+            }
             if let Some(on_line) = &self.on_line {
                 on_line(decoded.trim_end());
             }
@@ -413,7 +426,8 @@ fn append(path: &Path) -> std::io::Result<File> {
 }
 
 fn tail(output: &Output) -> Vec<String> {
-    let lines: Vec<&str> = output.stdout.lines().chain(output.stderr.lines()).filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> =
+        output.stdout.lines().chain(output.stderr.lines()).filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL)..].iter().map(|line| (*line).to_owned()).collect()
 }
 
@@ -425,5 +439,6 @@ impl fmt::Debug for Command {
 
 /// Whether a program of this name is on the PATH.
 pub fn is_on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }

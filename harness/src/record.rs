@@ -149,7 +149,13 @@ impl Span {
 
     /// Says what the span does or waits for right now.
     pub fn progress(&self, message: impl Into<String>) {
-        self.recorder.record(What::Progress { span: self.id, message: message.into(), done: None, total: None, unit: None });
+        self.recorder.record(What::Progress {
+            span: self.id,
+            message: message.into(),
+            done: None,
+            total: None,
+            unit: None,
+        });
     }
 
     /// Says how much of a known amount is done.

@@ -9,10 +9,13 @@ const UNREACHABLE: usize = 8;
 
 /// What keeps the API from being reachable.
 pub(super) fn reachable(world: &World, since: f64) -> Option<String> {
-    let latest = world.samples.iter().filter(|sample| sample.sent >= since).next_back();
+    let latest = world.samples.iter().rfind(|sample| sample.sent >= since);
     match latest {
         Some(sample) if sample.ok => None,
-        Some(sample) => Some(format!("the API does not answer through the balancer: {}", sample.error.as_deref().unwrap_or("no reason given"))),
+        Some(sample) => Some(format!(
+            "the API does not answer through the balancer: {}",
+            sample.error.as_deref().unwrap_or("no reason given")
+        )),
         None => Some("no request to the API has ended since the step began".into()),
     }
 }
@@ -21,7 +24,8 @@ pub(super) fn reachable(world: &World, since: f64) -> Option<String> {
 pub(super) fn unreachable(world: &World, since: f64) -> Option<String> {
     let latest: Vec<_> = world.samples.iter().filter(|sample| sample.sent >= since).rev().take(UNREACHABLE).collect();
     let failed = latest.iter().take_while(|sample| !sample.ok).count();
-    (failed < UNREACHABLE).then(|| format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should"))
+    (failed < UNREACHABLE)
+        .then(|| format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should"))
 }
 
 /// How an outage of the API is too long, if it is.

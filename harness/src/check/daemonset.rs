@@ -22,8 +22,11 @@ pub(super) fn placed(name: &str, pods: Placement, topology: &Topology, world: &W
         Placement::OnePerNode => topology.nodes().collect(),
     };
     let mine: Vec<(&String, &Pod)> = world.pods.iter().filter(|(_, pod)| pod.owner == name).collect();
-    let mut missing: Vec<String> = machines.iter().filter_map(|machine| on_machine(&machine.name, &mine, world)).collect();
-    let meant = |pod: &Pod| pod.node.as_deref().is_some_and(|node| machines.iter().any(|machine| machine.name.as_str() == node));
+    let mut missing: Vec<String> =
+        machines.iter().filter_map(|machine| on_machine(&machine.name, &mine, world)).collect();
+    let meant = |pod: &Pod| {
+        pod.node.as_deref().is_some_and(|node| machines.iter().any(|machine| machine.name.as_str() == node))
+    };
     missing.extend(mine.iter().filter(|(_, pod)| !meant(pod)).map(|(pod_name, pod)| match &pod.node {
         Some(node) => format!("{pod_name} runs on {node}, where none should be"),
         None => format!("{pod_name} is bound to no node"),
@@ -32,7 +35,8 @@ pub(super) fn placed(name: &str, pods: Placement, topology: &Topology, world: &W
 }
 
 fn on_machine(machine: &MachineName, mine: &[(&String, &Pod)], world: &World) -> Option<String> {
-    let here: Vec<&(&String, &Pod)> = mine.iter().filter(|(_, pod)| pod.node.as_deref() == Some(machine.as_str())).collect();
+    let here: Vec<&(&String, &Pod)> =
+        mine.iter().filter(|(_, pod)| pod.node.as_deref() == Some(machine.as_str())).collect();
     let (name, pod) = match here.as_slice() {
         [] => return Some(format!("{machine} has no pod of it")),
         [one] => one,
@@ -47,5 +51,7 @@ fn on_machine(machine: &MachineName, mine: &[(&String, &Pod)], world: &World) ->
     }
     let booted = world.disturbed.get(machine.as_str()).and_then(|disturbance| disturbance.booted)?;
     let stale = pod.started.is_none_or(|started| started.as_second() < booted.as_second());
-    stale.then(|| format!("{name} on {machine} is called Running, but by what was known before {machine} was switched on"))
+    stale.then(|| {
+        format!("{name} on {machine} is called Running, but by what was known before {machine} was switched on")
+    })
 }

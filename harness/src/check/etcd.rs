@@ -13,7 +13,10 @@ pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since:
         match world.etcd.get(name.as_str()).filter(|member| member.at >= since) {
             None => missing.push(format!("the member on {name} was not looked at since the step began")),
             Some(member) if !member.healthy => {
-                missing.push(format!("the member on {name} is not healthy: {}", member.error.as_deref().unwrap_or("it has no leader")));
+                missing.push(format!(
+                    "the member on {name} is not healthy: {}",
+                    member.error.as_deref().unwrap_or("it has no leader")
+                ));
             }
             Some(member) if member.members != Some(members) => {
                 let knows = member.members.map_or("none".to_owned(), |count| count.to_string());

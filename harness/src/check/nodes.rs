@@ -44,7 +44,10 @@ fn not_ready(name: &MachineName, world: &World) -> Option<String> {
     let believed = node.renewed.is_some_and(|renewed| renewed > disturbance.wall);
     (!believed).then(|| {
         let verb = &disturbance.verb;
-        format!("{name} is called Ready, but its kubelet has not renewed its lease since `{verb}`{}", lease_age(name, world))
+        format!(
+            "{name} is called Ready, but its kubelet has not renewed its lease since `{verb}`{}",
+            lease_age(name, world)
+        )
     })
 }
 

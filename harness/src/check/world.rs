@@ -155,8 +155,13 @@ impl World {
             }
             What::ApiSample { ok, latency_ms, error, .. } => self.sample(event.at, *ok, *latency_ms, error.as_ref()),
             What::Etcd { machine, healthy, leader, members, error, .. } => {
-                let etcd =
-                    Etcd { at: event.at, healthy: *healthy, leader: leader.clone(), members: *members, error: error.clone() };
+                let etcd = Etcd {
+                    at: event.at,
+                    healthy: *healthy,
+                    leader: leader.clone(),
+                    members: *members,
+                    error: error.clone(),
+                };
                 self.etcd.insert(machine.clone(), etcd);
             }
             What::Fault { verb, machine, heals, begun, .. } => {
@@ -208,7 +213,8 @@ impl World {
     }
 
     fn disturb(&mut self, wall: Timestamp, verb: &str, machine: &str) {
-        let booted = if verb == "start" { Some(wall) } else { self.disturbed.get(machine).and_then(|before| before.booted) };
+        let booted =
+            if verb == "start" { Some(wall) } else { self.disturbed.get(machine).and_then(|before| before.booted) };
         self.disturbed.insert(machine.to_owned(), Disturbance { wall, booted, verb: verb.to_owned() });
     }
 }

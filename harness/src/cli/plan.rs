@@ -27,7 +27,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let mut out = anstream::stdout();
     let topology = &scenario.topology;
     let version = topology.kubernetes.version.as_deref().unwrap_or("whatever the first source has");
-    let _ = writeln!(out, "{}\n\nmachines ({}, on {}; Kubernetes: {version})", scenario.name, topology.name, topology.network);
+    let _ = writeln!(
+        out,
+        "{}\n\nmachines ({}, on {}; Kubernetes: {version})",
+        scenario.name, topology.name, topology.network
+    );
     for machine in topology.machines.values() {
         let role = format!("{:?}", machine.role).to_lowercase();
         let (ip, cpus, memory) = (machine.ip.to_string(), machine.cpus, format_size(machine.memory));
@@ -41,7 +45,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let _ = writeln!(out, "\nsteps");
     for (index, step) in plan.steps.iter().enumerate() {
-        let _ = writeln!(out, "  {:>2}. {} (line {}, at most {})", index + 1, step.title, step.line, format_duration(step.deadline));
+        let _ = writeln!(
+            out,
+            "  {:>2}. {} (line {}, at most {})",
+            index + 1,
+            step.title,
+            step.line,
+            format_duration(step.deadline)
+        );
     }
     for note in &plan.notes {
         let _ = writeln!(out, "\nnote: {note}");

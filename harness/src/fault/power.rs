@@ -35,7 +35,8 @@ async fn expect(hand: &Hand<'_>, verb: &'static str, machine: &MachineName, stat
 
 async fn see(hand: &Hand<'_>, verb: &'static str, machine: &MachineName, state: State) -> Result<Observed, FaultError> {
     let after = hand.fleet.state(machine, hand.cancel).await?;
-    let event = What::Machine { machine: machine.to_string(), state: after.state.to_string(), proof: after.proof.clone() };
+    let event =
+        What::Machine { machine: machine.to_string(), state: after.state.to_string(), proof: after.proof.clone() };
     hand.recorder.record(event);
     if after.state == state {
         return Ok(after);

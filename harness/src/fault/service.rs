@@ -22,7 +22,12 @@ pub(super) async fn start(hand: &Hand<'_>, machine: &MachineName, service: Servi
     Ok(Seen { verb: "start-service", service: Some(service), heals: true, begun, proof })
 }
 
-async fn run(hand: &Hand<'_>, machine: &MachineName, service: Service, verb: &str) -> Result<(Timestamp, String), FaultError> {
+async fn run(
+    hand: &Hand<'_>,
+    machine: &MachineName,
+    service: Service,
+    verb: &str,
+) -> Result<(Timestamp, String), FaultError> {
     let way = hand.fleet.ssh(machine)?;
     let name = service.as_str();
     let command: Command = match service {

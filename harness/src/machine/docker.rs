@@ -62,7 +62,10 @@ impl Provider for Docker {
                 remedy: "install it, as with `apt-get install --no-install-recommends docker.io`, or let `./quickstart` do so".into(),
             });
         }
-        let info = docker(["info", "--format", "{{.ServerVersion}}"]).deadline(Duration::from_secs(10)).run_async(cancel).await;
+        let info = docker(["info", "--format", "{{.ServerVersion}}"])
+            .deadline(Duration::from_secs(10))
+            .run_async(cancel)
+            .await;
         match info {
             Ok(output) if !output.stdout.trim().is_empty() => Ok(()),
             Err(error) if error.is_cancelled() => Err(error.into()),
@@ -80,7 +83,9 @@ impl Provider for Docker {
             return Some("Calico's images come from a registry, which machines of this provider do not use; take `network-plugin: bridge`".into());
         }
         if topology.kubernetes.runtime == Runtime::Docker {
-            return Some("its machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into());
+            return Some(
+                "its machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into(),
+            );
         }
         None
     }
@@ -89,7 +94,10 @@ impl Provider for Docker {
         let hosts: Vec<String> = topology
             .machines
             .values()
-            .flat_map(|m| [format!("{}.{}", m.name, topology.domain), m.name.to_string()].map(|name| format!("--add-host={name}:{}", m.ip)))
+            .flat_map(|m| {
+                [format!("{}.{}", m.name, topology.domain), m.name.to_string()]
+                    .map(|name| format!("--add-host={name}:{}", m.ip))
+            })
             .collect();
         let create_args = topology.machines.values().map(|machine| {
             let bounds = [
@@ -106,7 +114,10 @@ impl Provider for Docker {
                 ("image", Value::from(image.map_or("quorate/node:not-built", |image| image.reference.as_str()))),
                 ("network_name", Value::from(site.prefix())),
                 ("private_key", Value::from(site.private_key().display().to_string())),
-                ("authorized_keys", Value::from(format!("{}:/etc/quorate/authorized_keys:ro", site.public_key().display()))),
+                (
+                    "authorized_keys",
+                    Value::from(format!("{}:/etc/quorate/authorized_keys:ro", site.public_key().display())),
+                ),
             ],
         }
     }
@@ -115,7 +126,8 @@ impl Provider for Docker {
         network::refuse_overlap(site.network, cancel).await?;
         let label = format!("{LABEL}={}", site.prefix());
         let subnet = site.network.to_string();
-        let create = docker(["network", "create", "--driver", "bridge", "--label", &label, "--subnet", &subnet, &site.prefix()]);
+        let create =
+            docker(["network", "create", "--driver", "bridge", "--label", &label, "--subnet", &subnet, &site.prefix()]);
         match create.run_async(cancel).await {
             Ok(_) => Ok(()),
             Err(error) if error.tail().iter().any(|line| line.contains("overlaps")) => Err(ProviderError::Host {
@@ -179,7 +191,8 @@ impl Provider for Docker {
         if !is_on_path("docker") {
             return Ok(Vec::new());
         }
-        let (containers, networks) = (ids(prefix, &["ps", "--all"], "{{.Names}}"), ids(prefix, &["network", "ls"], "{{.Name}}"));
+        let (containers, networks) =
+            (ids(prefix, &["ps", "--all"], "{{.Names}}"), ids(prefix, &["network", "ls"], "{{.Name}}"));
         let containers = containers.await?.into_iter().map(|name| format!("container {name}"));
         Ok(containers.chain(networks.await?.into_iter().map(|name| format!("network {name}"))).collect())
     }

@@ -85,7 +85,12 @@ impl Provider for Libvirt {
         if !is_on_path("virsh") {
             return Ok(Vec::new());
         }
-        Ok(names().await?.into_iter().filter(|name| name.starts_with(prefix)).map(|name| format!("VM {name}")).collect())
+        Ok(names()
+            .await?
+            .into_iter()
+            .filter(|name| name.starts_with(prefix))
+            .map(|name| format!("VM {name}"))
+            .collect())
     }
 
     async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {

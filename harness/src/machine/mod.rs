@@ -39,7 +39,7 @@ pub struct MachineError {
     /// What was being done.
     pub what: String,
     /// Why it failed.
-    pub source: ProviderError,
+    pub source: Box<ProviderError>,
 }
 
 /// The machines of a run.
@@ -56,7 +56,13 @@ pub struct Fleet {
 
 impl Fleet {
     /// The machines of `topology`, none of which need exist. `sockets` is a folder with a short path.
-    pub fn new(provider: Box<dyn Provider>, site: Site, topology: &Topology, sockets: PathBuf, recorder: Recorder) -> Self {
+    pub fn new(
+        provider: Box<dyn Provider>,
+        site: Site,
+        topology: &Topology,
+        sockets: PathBuf,
+        recorder: Recorder,
+    ) -> Self {
         let vagrant = Vagrant::new(site.folder.join("vagrant"), provider.name(), site.folder.join("logs/vagrant.log"));
         let machines = topology.machines.clone();
         Self { provider, site, vagrant, machines, sockets, ways: Mutex::default(), recorder }
@@ -71,7 +77,10 @@ impl Fleet {
     pub async fn up(&self, cancel: &CancellationToken) -> Result<(), MachineError> {
         let all = "the machines";
         self.make_key(cancel).await.map_err(failed(all, "a key cannot be made"))?;
-        self.provider.prepare(&self.site, cancel).await.map_err(|source| error(all, "their network cannot be made", source))?;
+        self.provider
+            .prepare(&self.site, cancel)
+            .await
+            .map_err(|source| error(all, "their network cannot be made", source))?;
         self.vagrant.up(&[], UP, cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
         let logins = self.machines.keys().map(|name| self.login(name, cancel));
         futures::future::try_join_all(logins).await.map(drop)
@@ -82,13 +91,19 @@ impl Fleet {
         let Some(id) = self.vagrant.id(name) else {
             return Ok(Observed { state: State::Absent, proof: "Vagrant has not made it".into() });
         };
-        self.provider.state(&id, cancel).await.map_err(|source| error(name.as_str(), "its state cannot be read", source))
+        self.provider
+            .state(&id, cancel)
+            .await
+            .map_err(|source| error(name.as_str(), "its state cannot be read", source))
     }
 
     /// Switches a machine off at once.
     pub async fn kill(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
         let id = self.id(name)?;
-        self.provider.kill(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be switched off", source))?;
+        self.provider
+            .kill(&id, cancel)
+            .await
+            .map_err(|source| error(name.as_str(), "it cannot be switched off", source))?;
         let way = self.ways().remove(name);
         if let Some(way) = way {
             way.close().await;
@@ -106,14 +121,21 @@ impl Fleet {
     pub fn ssh(&self, name: &MachineName) -> Result<Ssh, MachineError> {
         self.ways().get(name).cloned().ok_or_else(|| {
             let remedy = "start it first".into();
-            error(name.as_str(), "it cannot be entered", ProviderError::Host { problem: "it is not running".into(), remedy })
+            error(
+                name.as_str(),
+                "it cannot be entered",
+                ProviderError::Host { problem: "it is not running".into(), remedy },
+            )
         })
     }
 
     /// Copies a folder out of a machine that cannot be entered.
     pub async fn salvage(&self, name: &MachineName, folder: &str, to: &std::path::Path) -> Result<(), MachineError> {
         let id = self.id(name)?;
-        self.provider.salvage(&id, folder, to).await.map_err(|source| error(name.as_str(), "its disk cannot be read", source))
+        self.provider
+            .salvage(&id, folder, to)
+            .await
+            .map_err(|source| error(name.as_str(), "its disk cannot be read", source))
     }
 
     /// Finds the way into a machine that runs and waits until it is open.
@@ -126,12 +148,20 @@ impl Fleet {
         let config = self.site.folder.join("ssh").join(format!("{name}.conf"));
         std::fs::write(&config, way.config(name.as_str())).map_err(|problem| {
             let problem = format!("{} cannot be written: {problem}", config.display());
-            error(name.as_str(), "its way in", ProviderError::Host { problem, remedy: "see that the disk is not full".into() })
+            error(
+                name.as_str(),
+                "its way in",
+                ProviderError::Host { problem, remedy: "see that the disk is not full".into() },
+            )
         })?;
         way.wait(LOGIN, cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
         self.ways().insert(name.clone(), way);
         let seen = self.state(name, cancel).await?;
-        self.recorder.record(What::Machine { machine: name.to_string(), state: seen.state.to_string(), proof: seen.proof });
+        self.recorder.record(What::Machine {
+            machine: name.to_string(),
+            state: seen.state.to_string(),
+            proof: seen.proof,
+        });
         Ok(())
     }
 
@@ -146,14 +176,20 @@ impl Fleet {
         if key.exists() {
             return Ok(());
         }
-        let keygen = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", &self.site.prefix(), "-f"]).arg(key);
+        let keygen = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", &self.site.prefix(), "-f"])
+            .arg(key);
         keygen.run_async(cancel).await.map(drop)
     }
 
     fn id(&self, name: &MachineName) -> Result<String, MachineError> {
         self.vagrant.id(name).ok_or_else(|| {
             let remedy = "see logs/vagrant.log of the run".into();
-            error(name.as_str(), "it is unknown", ProviderError::Host { problem: "Vagrant has not made it".into(), remedy })
+            error(
+                name.as_str(),
+                "it is unknown",
+                ProviderError::Host { problem: "Vagrant has not made it".into(), remedy },
+            )
         })
     }
 
@@ -163,7 +199,7 @@ impl Fleet {
 }
 
 fn error(machine: &str, what: &str, source: ProviderError) -> MachineError {
-    MachineError { machine: machine.to_owned(), what: what.to_owned(), source }
+    MachineError { machine: machine.to_owned(), what: what.to_owned(), source: Box::new(source) }
 }
 
 fn failed(machine: &str, what: &str) -> impl Fn(ProcessError) -> MachineError {

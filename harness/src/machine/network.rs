@@ -26,7 +26,10 @@ pub(super) async fn refuse_overlap(network: Ipv4Net, cancel: &CancellationToken)
     match routes.iter().find(|route| destination(&route.dst).is_some_and(|other| overlap(network, other))) {
         None => Ok(()),
         Some(route) => Err(ProviderError::Host {
-            problem: format!("the network {network} is taken on this host: {} is reached through {}", route.dst, route.dev),
+            problem: format!(
+                "the network {network} is taken on this host: {} is reached through {}",
+                route.dst, route.dev
+            ),
             remedy: "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned), \
                      or take another network, as with `--network 172.27.12.0/24`"
                 .into(),

@@ -165,11 +165,17 @@ pub struct Choice {
 }
 
 /// Takes the provider that is asked for, or the first that can be used here for the topology.
-pub async fn choose(asked: Option<&str>, topology: &Topology, cancel: &CancellationToken) -> Result<Choice, ProviderError> {
+pub async fn choose(
+    asked: Option<&str>,
+    topology: &Topology,
+    cancel: &CancellationToken,
+) -> Result<Choice, ProviderError> {
     if !is_on_path("vagrant") {
         return Err(ProviderError::Host {
             problem: "vagrant is not on the PATH, and all machines are made by it".into(),
-            remedy: "install it, as with `apt-get install --no-install-recommends vagrant`, or let `./quickstart` do so".into(),
+            remedy:
+                "install it, as with `apt-get install --no-install-recommends vagrant`, or let `./quickstart` do so"
+                    .into(),
         });
     }
     if let Some(name) = asked {
@@ -180,7 +186,10 @@ pub async fn choose(asked: Option<&str>, topology: &Topology, cancel: &Cancellat
         })?;
         if let Some(refusal) = provider.refusal(topology) {
             let remedy = "take another provider, or another topology".into();
-            return Err(ProviderError::Host { problem: format!("provider {name} cannot run this topology: {refusal}"), remedy });
+            return Err(ProviderError::Host {
+                problem: format!("provider {name} cannot run this topology: {refusal}"),
+                remedy,
+            });
         }
         provider.usable(cancel).await?;
         return Ok(Choice { provider, reason: "it was asked for".into() });
@@ -192,8 +201,15 @@ pub async fn choose(asked: Option<&str>, topology: &Topology, cancel: &Cancellat
             None => provider.usable(cancel).await.map_err(|error| error.to_string()),
         };
         match refusal {
-            Ok(()) if why_not.is_empty() => return Ok(Choice { provider, reason: "it is the default and can be used here".into() }),
-            Ok(()) => return Ok(Choice { provider, reason: format!("it is the first that can be used here ({})", why_not.join("; ")) }),
+            Ok(()) if why_not.is_empty() => {
+                return Ok(Choice { provider, reason: "it is the default and can be used here".into() });
+            }
+            Ok(()) => {
+                return Ok(Choice {
+                    provider,
+                    reason: format!("it is the first that can be used here ({})", why_not.join("; ")),
+                });
+            }
             Err(reason) => why_not.push(format!("{}: {reason}", provider.name())),
         }
     }

@@ -82,14 +82,24 @@ impl Vagrant {
     }
 
     /// Makes and starts the machines named, or all of them in parallel.
-    pub async fn up(&self, machines: &[&MachineName], deadline: Duration, cancel: &CancellationToken) -> Result<(), ProcessError> {
+    pub async fn up(
+        &self,
+        machines: &[&MachineName],
+        deadline: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProcessError> {
         let names = machines.iter().map(|name| name.as_str());
         let up = self.command("up").args(["--provider", self.provider, "--no-provision"]).args(names);
         up.deadline(deadline).log(&self.log).run_async(cancel).await.map(drop)
     }
 
     /// Shuts the machines named down in order.
-    pub async fn halt(&self, machines: &[&MachineName], deadline: Duration, cancel: &CancellationToken) -> Result<(), ProcessError> {
+    pub async fn halt(
+        &self,
+        machines: &[&MachineName],
+        deadline: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProcessError> {
         let halt = self.command("halt").args(machines.iter().map(|name| name.as_str()));
         halt.deadline(deadline).log(&self.log).run_async(cancel).await.map(drop)
     }

@@ -86,7 +86,12 @@ impl Provider for VirtualBox {
         if !is_on_path("VBoxManage") {
             return Ok(Vec::new());
         }
-        Ok(names().await?.into_iter().filter(|name| name.starts_with(prefix)).map(|name| format!("VM {name}")).collect())
+        Ok(names()
+            .await?
+            .into_iter()
+            .filter(|name| name.starts_with(prefix))
+            .map(|name| format!("VM {name}"))
+            .collect())
     }
 
     async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {
@@ -94,7 +99,10 @@ impl Provider for VirtualBox {
             return Ok(());
         }
         for name in names().await?.into_iter().filter(|name| name.starts_with(prefix)) {
-            Command::new("VBoxManage").args(["unregistervm", &name, "--delete"]).run_async(&CancellationToken::new()).await?;
+            Command::new("VBoxManage")
+                .args(["unregistervm", &name, "--delete"])
+                .run_async(&CancellationToken::new())
+                .await?;
         }
         Ok(())
     }

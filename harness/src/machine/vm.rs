@@ -11,11 +11,14 @@ use crate::scenario::MachineName;
 pub(super) const BOX: &str = "debian/bookworm64";
 
 /// Why no scenario runs on virtual machines yet.
-pub(super) const NOT_PROVISIONED: &str =
-    "its Vagrantfile is rendered and validated, but this version of Quorate does not install Kubernetes on virtual machines yet";
+pub(super) const NOT_PROVISIONED: &str = "its Vagrantfile is rendered and validated, but this version of Quorate does not install Kubernetes on virtual machines yet";
 
 /// Where Vagrant says that the ssh server of a machine is.
-pub(super) async fn endpoint(vagrant: &Vagrant, machine: &MachineName, cancel: &CancellationToken) -> Result<Endpoint, ProviderError> {
+pub(super) async fn endpoint(
+    vagrant: &Vagrant,
+    machine: &MachineName,
+    cancel: &CancellationToken,
+) -> Result<Endpoint, ProviderError> {
     let config = vagrant.ssh_config(machine, cancel).await?;
     parse(&config).ok_or_else(|| ProviderError::Host {
         problem: format!("`vagrant ssh-config {machine}` names no host, port, user and key"),
@@ -28,7 +31,12 @@ fn parse(config: &str) -> Option<Endpoint> {
         let lines = config.lines().filter_map(|line| line.trim().split_once(' '));
         lines.filter(|(name, _)| *name == key).map(|(_, value)| value.trim().trim_matches('"').to_owned()).next()
     };
-    Some(Endpoint { host: value("HostName")?, port: value("Port")?.parse().ok()?, user: value("User")?, key: value("IdentityFile")?.into() })
+    Some(Endpoint {
+        host: value("HostName")?,
+        port: value("Port")?.parse().ok()?,
+        user: value("User")?,
+        key: value("IdentityFile")?.into(),
+    })
 }
 
 #[cfg(test)]
@@ -39,7 +47,12 @@ mod tests {
     fn an_endpoint_is_read_from_vagrants_ssh_config() {
         let config = "Host master1\n  HostName 127.0.0.1\n  User vagrant\n  Port 2200\n  UserKnownHostsFile /dev/null\n  \
                       IdentityFile \"/srv/a b/private_key\"\n";
-        let expected = Endpoint { host: "127.0.0.1".into(), port: 2200, user: "vagrant".into(), key: "/srv/a b/private_key".into() };
+        let expected = Endpoint {
+            host: "127.0.0.1".into(),
+            port: 2200,
+            user: "vagrant".into(),
+            key: "/srv/a b/private_key".into(),
+        };
         assert_eq!(parse(config), Some(expected));
         assert_eq!(parse("Host master1\n"), None);
     }

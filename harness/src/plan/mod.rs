@@ -58,7 +58,11 @@ impl Plan {
         if !refusals.is_empty() {
             return Err(refusals);
         }
-        let steps = scenario.steps.iter().map(|step| Planned { title: step.to_string(), line: step.line, deadline: step.deadline() });
+        let steps = scenario.steps.iter().map(|step| Planned {
+            title: step.to_string(),
+            line: step.line,
+            deadline: step.deadline(),
+        });
         Ok(Self { steps: steps.collect(), notes: walk.notes })
     }
 }
@@ -79,39 +83,52 @@ impl Walk {
                 self.doubt(check, step.line);
                 Ok(())
             }
-            Action::Fault(fault) => fault.machines().iter().try_for_each(|machine| self.fault(fault, machine, step.line)),
+            Action::Fault(fault) => {
+                fault.machines().iter().try_for_each(|machine| self.fault(fault, machine, step.line))
+            }
         }
     }
 
     fn fault(&mut self, fault: &Fault, machine: &MachineName, line: u32) -> Result<(), (String, String)> {
         let off = self.off.get(machine).copied();
         match (fault, off) {
-            (Fault::Kill(_), Some(since)) => {
-                Err((format!("{machine} is off already: it was killed at line {since}"), format!("write `- start: {machine}` in between")))
-            }
+            (Fault::Kill(_), Some(since)) => Err((
+                format!("{machine} is off already: it was killed at line {since}"),
+                format!("write `- start: {machine}` in between"),
+            )),
             (Fault::Kill(_), None) => {
                 self.off.insert(machine.clone(), line);
                 Ok(())
             }
-            (Fault::Start(_), None) => Err((format!("{machine} is not off here, so it cannot be started"), "take the step out, or kill the machine before".into())),
+            (Fault::Start(_), None) => Err((
+                format!("{machine} is not off here, so it cannot be started"),
+                "take the step out, or kill the machine before".into(),
+            )),
             (Fault::Start(_), Some(_)) => {
                 self.off.remove(machine);
                 Ok(())
             }
-            (Fault::StopService(_) | Fault::StartService(_), Some(since)) => {
-                Err((format!("{machine} is off here: it was killed at line {since}"), format!("write `- start: {machine}` before")))
-            }
+            (Fault::StopService(_) | Fault::StartService(_), Some(since)) => Err((
+                format!("{machine} is off here: it was killed at line {since}"),
+                format!("write `- start: {machine}` before"),
+            )),
             (Fault::StopService(service), None) => {
                 let name = service.service.as_str();
                 match self.stopped.insert((machine.clone(), name), line) {
-                    Some(since) => Err((format!("{name} of {machine} is stopped already, at line {since}"), "start it in between".into())),
+                    Some(since) => Err((
+                        format!("{name} of {machine} is stopped already, at line {since}"),
+                        "start it in between".into(),
+                    )),
                     None => Ok(()),
                 }
             }
             (Fault::StartService(service), None) => {
                 let name = service.service.as_str();
                 match self.stopped.remove(&(machine.clone(), name)) {
-                    None => Err((format!("{name} of {machine} is not stopped here"), "take the step out, or stop the service before".into())),
+                    None => Err((
+                        format!("{name} of {machine} is not stopped here"),
+                        "take the step out, or stop the service before".into(),
+                    )),
                     Some(_) => Ok(()),
                 }
             }
@@ -125,7 +142,9 @@ impl Walk {
             return;
         }
         for (machine, since) in &self.off {
-            self.notes.push(format!("line {line} expects health while {machine}, killed at line {since}, is not started again"));
+            self.notes.push(format!(
+                "line {line} expects health while {machine}, killed at line {since}, is not started again"
+            ));
         }
     }
 }

@@ -48,7 +48,10 @@ async fn one(client: Client, recorder: Recorder) {
 
 async fn ask(client: Client) -> Result<u16, kube::Error> {
     // A connection that is closed after its answer is never used again.
-    let request = Request::get(PATH).header(CONNECTION, "close").body(kube::client::Body::empty()).map_err(kube::Error::HttpError)?;
+    let request = Request::get(PATH)
+        .header(CONNECTION, "close")
+        .body(kube::client::Body::empty())
+        .map_err(kube::Error::HttpError)?;
     let response = client.send(request).await?;
     let status = response.status().as_u16();
     response.into_body().collect_bytes().await?;

@@ -49,7 +49,13 @@ struct Seen {
 }
 
 /// Looks at the member on `machine` until cancelled, and records what changed, or all of it after a nudge.
-pub(super) async fn look(client: Client, machine: String, recorder: Recorder, mut nudge: Nudge, cancel: CancellationToken) {
+pub(super) async fn look(
+    client: Client,
+    machine: String,
+    recorder: Recorder,
+    mut nudge: Nudge,
+    cancel: CancellationToken,
+) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut before = None;

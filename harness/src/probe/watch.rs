@@ -22,7 +22,13 @@ use crate::record::Recorder;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts a watch for each kind of object.
-pub(super) fn start(tasks: &mut JoinSet<()>, client: &Client, recorder: &Recorder, nudge: &Nudge, cancel: &CancellationToken) {
+pub(super) fn start(
+    tasks: &mut JoinSet<()>,
+    client: &Client,
+    recorder: &Recorder,
+    nudge: &Nudge,
+    cancel: &CancellationToken,
+) {
     let watch = |of| Watch { of, recorder: recorder.clone(), nudge: nudge.clone(), cancel: cancel.clone() };
     tasks.spawn(watch(NODES).run(Api::all(client.clone()), node));
     tasks.spawn(watch(LEASES).run(Api::namespaced(client.clone(), "kube-node-lease"), lease));
@@ -122,7 +128,12 @@ fn node(node: &Node, gone: bool) -> Option<What> {
         Some(condition) => (condition.status.clone(), condition.reason.clone().unwrap_or_default()),
         None => ("Unknown".to_owned(), "it has no Ready condition".to_owned()),
     };
-    let roles = node.labels().keys().filter_map(|label| label.strip_prefix("node-role.kubernetes.io/")).map(str::to_owned).collect();
+    let roles = node
+        .labels()
+        .keys()
+        .filter_map(|label| label.strip_prefix("node-role.kubernetes.io/"))
+        .map(str::to_owned)
+        .collect();
     Some(What::Node { node: node.name_any(), ready, reason, roles })
 }
 
@@ -143,9 +154,13 @@ fn pod(pod: &Pod, gone: bool) -> Option<What> {
     let status = pod.status.as_ref();
     let phase = if gone { Some("absent".to_owned()) } else { status.and_then(|status| status.phase.clone()) };
     let conditions = status.and_then(|status| status.conditions.as_ref());
-    let ready = conditions.is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
+    let ready = conditions
+        .is_some_and(|all| all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"));
     let containers = status.and_then(|status| status.container_statuses.as_ref());
-    let started = containers.into_iter().flatten().filter_map(|container| Some(container.state.as_ref()?.running.as_ref()?.started_at.as_ref()?.0));
+    let started = containers
+        .into_iter()
+        .flatten()
+        .filter_map(|container| Some(container.state.as_ref()?.running.as_ref()?.started_at.as_ref()?.0));
     Some(What::Pod {
         owner,
         pod: pod.name_any(),

@@ -108,7 +108,11 @@ impl Provisioner {
     pub fn new(part: Part) -> Self {
         let Part { topology, fleet, kubernetes, access, recorder, cancel, folder } = part;
         let secrets = Secrets {
-            token: format!("{}.{}", random(b"abcdefghijklmnopqrstuvwxyz0123456789", 6), random(b"abcdefghijklmnopqrstuvwxyz0123456789", 16)),
+            token: format!(
+                "{}.{}",
+                random(b"abcdefghijklmnopqrstuvwxyz0123456789", 6),
+                random(b"abcdefghijklmnopqrstuvwxyz0123456789", 16)
+            ),
             certificate_key: random(b"0123456789abcdef", 64),
         };
         Self { topology, fleet, kubernetes, access, secrets, recorder, cancel, folder }
@@ -141,7 +145,8 @@ impl Provisioner {
                 Ok((id, value))
             }
             Err(source) => {
-                let verdict = if matches!(source, StepError::Cancelled) { Verdict::Interrupted } else { Verdict::Broken };
+                let verdict =
+                    if matches!(source, StepError::Cancelled) { Verdict::Interrupted } else { Verdict::Broken };
                 span.end(verdict, Some(source.to_string()));
                 Err(ProvisionError { title: title.to_owned(), machine, source: Box::new(source) })
             }
@@ -164,12 +169,19 @@ impl Provisioner {
 
     /// What a command on a machine prints.
     pub(super) async fn output(&self, machine: &Machine, words: &[&str]) -> Result<String, StepError> {
-        let command = self.fleet.ssh(&machine.name)?.command(words).label(format!("{} on {}", words.join(" "), machine.name));
+        let command =
+            self.fleet.ssh(&machine.name)?.command(words).label(format!("{} on {}", words.join(" "), machine.name));
         Ok(command.run_async(&self.cancel).await?.stdout)
     }
 
     /// Puts a file in place on a machine, and a copy of it into the evidence.
-    pub(super) async fn upload(&self, machine: &Machine, path: &str, mode: &str, content: &str) -> Result<(), StepError> {
+    pub(super) async fn upload(
+        &self,
+        machine: &Machine,
+        path: &str,
+        mode: &str,
+        content: &str,
+    ) -> Result<(), StepError> {
         let name = path.rsplit('/').next().unwrap_or(path);
         self.keep(machine, name, content)?;
         let install = self.fleet.ssh(&machine.name)?.command(["install", "-D", "-m", mode, "/dev/stdin", path]);
@@ -177,7 +189,13 @@ impl Provisioner {
         Ok(())
     }
 
-    async fn logged(&self, machine: &Machine, name: &str, command: Command, deadline: Duration) -> Result<Output, StepError> {
+    async fn logged(
+        &self,
+        machine: &Machine,
+        name: &str,
+        command: Command,
+        deadline: Duration,
+    ) -> Result<Output, StepError> {
         let log = self.folder.join("logs").join(machine.name.as_str()).join(format!("{name}.log"));
         let command = command.label(format!("{name}.sh on {}", machine.name)).deadline(deadline).log(log);
         Ok(command.run_async(&self.cancel).await?)

@@ -1,4 +1,4 @@
-//! Restarts the controller manager once all masters have joined.
+//! Makes another controller manager take over once the second master has joined.
 //!
 //! When etcd goes from one member to two, it has no leader for a moment, the API server ends all watches, and the
 //! controller manager that leads then never sees new Services again: docs/findings.md has the numbers.
@@ -11,13 +11,14 @@ use crate::scenario::Machine;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Makes another controller manager than that of the first master take over. Nothing to do where there is one master.
-pub(super) async fn restart(provisioner: &Provisioner, first: &Machine, after: &[SpanId]) -> Result<SpanId, ProvisionError> {
-    let alone = provisioner.topology.masters().count() == 1;
+/// Makes another controller manager than that of the first master take over.
+pub(super) async fn hand_over(
+    provisioner: &Provisioner,
+    first: &Machine,
+    after: &[SpanId],
+) -> Result<SpanId, ProvisionError> {
     let work = |_| async {
-        if !alone {
-            provisioner.script(first, "restart-controllers", include_str!("restart-controllers.sh"), &[], DEADLINE).await?;
-        }
+        provisioner.script(first, "hand-over", include_str!("hand-over.sh"), &[], DEADLINE).await?;
         Ok(())
     };
     let (span, ()) = provisioner.step("hand the controllers over", Some(first), after, DEADLINE, work).await?;

@@ -34,7 +34,9 @@ pub(super) async fn init(
         provisioner.script(machine, "init", include_str!("init.sh"), &args, DEADLINE).await?;
         let access = &provisioner.access;
         fetch(provisioner, machine, "/etc/kubernetes/admin.conf", &access.kubeconfig()).await?;
-        for (theirs, ours) in [("ca.crt", "ca.crt"), ("healthcheck-client.crt", "client.crt"), ("healthcheck-client.key", "client.key")] {
+        for (theirs, ours) in
+            [("ca.crt", "ca.crt"), ("healthcheck-client.crt", "client.crt"), ("healthcheck-client.key", "client.key")]
+        {
             fetch(provisioner, machine, &format!("{PKI}/{theirs}"), &access.etcd(ours)).await?;
         }
         let hash = provisioner.script(machine, "ca-hash", include_str!("ca-hash.sh"), &[], DEADLINE).await?;

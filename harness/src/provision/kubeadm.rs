@@ -65,7 +65,13 @@ mod tests {
 
     #[test]
     fn kubeadms_configuration_follows_its_version() {
-        let cases = [("1.20.2", "v1beta2"), ("1.21.14", "v1beta2"), ("1.22.0", "v1beta3"), ("1.30.9", "v1beta3"), ("1.31.0", "v1beta4")];
+        let cases = [
+            ("1.20.2", "v1beta2"),
+            ("1.21.14", "v1beta2"),
+            ("1.22.0", "v1beta3"),
+            ("1.30.9", "v1beta3"),
+            ("1.31.0", "v1beta4"),
+        ];
         for (version, expected) in cases {
             assert_eq!(api(version), expected, "{version}");
         }

@@ -35,8 +35,7 @@ impl Provisioner {
         let joined = join::join_all(self, &nodes, &initialised);
         let (connected, joined) = futures::future::try_join(connected, joined).await?;
 
-        let cured = controllers::restart(self, first, &joined).await?;
-        let applied = workload::apply(self, first, cured).await?;
+        let applied = workload::apply(self, first, &joined).await?;
         Ok(vec![connected, applied])
     }
 

@@ -38,7 +38,11 @@ async fn connect_all(provisioner: &Provisioner, span: Arc<Span>) -> Result<(), S
             Some(Ok(watcher::Event::Apply(node) | watcher::Event::InitApply(node))) => {
                 let Some(subnet) = node.spec.as_ref().and_then(|spec| spec.pod_cidr.clone()) else { continue };
                 if subnets.insert(node.name_any(), subnet.clone()).as_ref() != Some(&subnet) {
-                    span.progress(format!("{} of {} nodes have a part of the pods' network", subnets.len(), nodes.len()));
+                    span.progress(format!(
+                        "{} of {} nodes have a part of the pods' network",
+                        subnets.len(),
+                        nodes.len()
+                    ));
                     place(provisioner, &nodes, &subnets).await?;
                 }
             }
@@ -54,12 +58,17 @@ async fn connect_all(provisioner: &Provisioner, span: Arc<Span>) -> Result<(), S
 }
 
 /// Gives every machine whose part is known its own network and the routes to all others known.
-async fn place(provisioner: &Provisioner, nodes: &[&Machine], subnets: &BTreeMap<String, String>) -> Result<(), StepError> {
+async fn place(
+    provisioner: &Provisioner,
+    nodes: &[&Machine],
+    subnets: &BTreeMap<String, String>,
+) -> Result<(), StepError> {
     let known: Vec<(&Machine, &String)> =
         nodes.iter().filter_map(|machine| Some((*machine, subnets.get(machine.name.as_str())?))).collect();
     let places = known.iter().map(|(machine, subnet)| async {
         let others = known.iter().filter(|(other, _)| other.name != machine.name);
-        let routes: Vec<Value> = others.map(|(other, subnet)| context! { to => subnet.as_str(), via => other.ip.to_string() }).collect();
+        let routes: Vec<Value> =
+            others.map(|(other, subnet)| context! { to => subnet.as_str(), via => other.ip.to_string() }).collect();
         let unit = render(include_str!("pod-routes.service"), context! { routes })?;
         let bridge = render(include_str!("bridge.conflist"), context! { pod_cidr => subnet.as_str() })?;
         provisioner.upload(machine, "/etc/systemd/system/pod-routes.service", "644", &unit).await?;

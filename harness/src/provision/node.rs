@@ -15,7 +15,11 @@ pub(super) struct Prepared {
 }
 
 /// Prepares a machine to become a node.
-pub(super) async fn prepare(provisioner: &Provisioner, machine: &Machine, up: SpanId) -> Result<Prepared, ProvisionError> {
+pub(super) async fn prepare(
+    provisioner: &Provisioner,
+    machine: &Machine,
+    up: SpanId,
+) -> Result<Prepared, ProvisionError> {
     let work = |_| async {
         let address = machine.ip.to_string();
         let output = provisioner.script(machine, "node", include_str!("node.sh"), &[&address], DEADLINE).await?;

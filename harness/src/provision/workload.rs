@@ -10,7 +10,11 @@ const DEADLINE: Duration = Duration::from_secs(90);
 const MANIFEST: &str = "/etc/kubernetes/workload.yaml";
 
 /// Applies the workload.
-pub(super) async fn apply(provisioner: &Provisioner, first: &Machine, after: SpanId) -> Result<SpanId, ProvisionError> {
+pub(super) async fn apply(
+    provisioner: &Provisioner,
+    first: &Machine,
+    after: &[SpanId],
+) -> Result<SpanId, ProvisionError> {
     let manifest = match &provisioner.topology.workload {
         Workload::ShCgi => include_str!("sh-cgi.yaml"),
         Workload::Manifest { text, .. } => text,
@@ -20,6 +24,6 @@ pub(super) async fn apply(provisioner: &Provisioner, first: &Machine, after: Spa
         provisioner.script(first, "workload", include_str!("workload.sh"), &[MANIFEST], DEADLINE).await?;
         Ok(())
     };
-    let (span, ()) = provisioner.step("apply the workload", Some(first), &[after], DEADLINE, work).await?;
+    let (span, ()) = provisioner.step("apply the workload", Some(first), after, DEADLINE, work).await?;
     Ok(span)
 }

@@ -31,7 +31,8 @@ impl Engine {
     pub(super) async fn steps(&self, observers: &Observers, mut after: Vec<SpanId>) -> Result<(), Failure> {
         for index in 0..self.plan.steps.len() {
             let planned = &self.plan.steps[index];
-            let options = SpanOptions { step: Some(index), after: &after, deadline: Some(planned.deadline), machine: None };
+            let options =
+                SpanOptions { step: Some(index), after: &after, deadline: Some(planned.deadline), machine: None };
             let span = self.recorder.span(Phase::Scenario, &planned.title, options);
             let ended = self.step(index, &span, observers).await;
             self.end(&span, &ended);
@@ -48,9 +49,12 @@ impl Engine {
                 self.monitor.arm();
                 Ok(())
             }
-            Action::Hold(time) => self.monitor.hold(*time, &self.cancel).await.map_err(|unmet| unmet_failure(unmet, "")),
+            Action::Hold(time) => {
+                self.monitor.hold(*time, &self.cancel).await.map_err(|unmet| unmet_failure(unmet, ""))
+            }
             Action::Fault(fault) => {
-                let hand = Hand { fleet: &self.fleet, recorder: &self.recorder, cancel: &self.cancel, step: Some(index) };
+                let hand =
+                    Hand { fleet: &self.fleet, recorder: &self.recorder, cancel: &self.cancel, step: Some(index) };
                 let injected = tokio::time::timeout(self.plan.steps[index].deadline, hand.inject(fault)).await;
                 match injected {
                     Ok(Ok(())) => Ok(()),
@@ -66,7 +70,9 @@ impl Engine {
         let since = self.recorder.now();
         observers.refresh();
         let waited = self.monitor.until(check, &self.scenario.topology, since, within, span, &self.cancel).await;
-        waited.map_err(|unmet| unmet_failure(unmet, &format!("expected {check} within {within:?}, but after that time: ")))
+        waited.map_err(|unmet| {
+            unmet_failure(unmet, &format!("expected {check} within {within:?}, but after that time: "))
+        })
     }
 
     /// Waits for a check while the cluster is being made, where not to see it come true means that the run is broken.

@@ -30,7 +30,8 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path) -> Result<(),
         State::Running => {
             let way = fleet.ssh(name)?;
             let save = |command: Command, file: &str| {
-                let command = command.label(format!("reading {file} of {name}")).stdout_to(folder.join(file)).deadline(DEADLINE);
+                let command =
+                    command.label(format!("reading {file} of {name}")).stdout_to(folder.join(file)).deadline(DEADLINE);
                 command.run_async(&cancel)
             };
             let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.log.gz");

@@ -120,7 +120,13 @@ impl Session {
     pub async fn run(self, options: Options, cancel: CancellationToken) -> Outcome {
         self.announce();
         let keep = options.keep;
-        let body = Body { scenario: self.scenario, plan: self.plan, folder: self.folder.clone(), recorder: self.recorder.clone(), cancel };
+        let body = Body {
+            scenario: self.scenario,
+            plan: self.plan,
+            folder: self.folder.clone(),
+            recorder: self.recorder.clone(),
+            cancel,
+        };
         let ended = tokio::spawn(body.run(options)).await;
         let ended = ended.unwrap_or_else(|panic| Err(Failure::Broken(format!("this is a bug of Quorate: {panic}"))));
         let ended = finish(&self.folder, &self.recorder, keep, ended).await;
@@ -161,7 +167,11 @@ impl Session {
 
 /// Removes what the run made, unless it is to be kept, and says how that went.
 async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<(), Failure>) -> Result<(), Failure> {
-    let span = recorder.span(Phase::CleanUp, if keep { "leave the machines" } else { "remove the machines" }, SpanOptions::default());
+    let span = recorder.span(
+        Phase::CleanUp,
+        if keep { "leave the machines" } else { "remove the machines" },
+        SpanOptions::default(),
+    );
     let removed = if keep { folder.enter(&Entry::Kept) } else { folder.remove().await };
     match removed {
         Ok(()) => {
@@ -244,7 +254,11 @@ impl Body {
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
             .create(&sockets)
             .map_err(|error| broken(format!("{} cannot be made: {error}", sockets.display())))?;
-        let site = Site { run: self.folder.run().to_owned(), folder: self.folder.path().to_owned(), network: topology.network };
+        let site = Site {
+            run: self.folder.run().to_owned(),
+            folder: self.folder.path().to_owned(),
+            network: topology.network,
+        };
         let rendering = provider.rendering(topology, &site, Some(image));
         let vagrantfile = vagrant::render(topology, &site, provider.name(), rendering).map_err(broken)?;
         let path = self.folder.path().join("vagrant/Vagrantfile");
@@ -254,7 +268,13 @@ impl Body {
 }
 
 /// Brings the cluster up and runs the scenario on it.
-async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder: &Path, ready: SpanId) -> Result<(), Failure> {
+async fn on_machines(
+    engine: &Engine,
+    image: NodeImage,
+    access: &Access,
+    folder: &Path,
+    ready: SpanId,
+) -> Result<(), Failure> {
     let up = bring_up(engine, ready).await?;
     let part = Part {
         topology: engine.scenario.topology.clone(),
@@ -266,14 +286,20 @@ async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder:
         folder: folder.to_owned(),
     };
     let provisioned = Provisioner::new(part).run(up).await;
-    let provisioned = provisioned.map_err(|error| if engine.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })?;
+    let provisioned =
+        provisioned.map_err(|error| if engine.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })?;
     let observers = Observers::start(access, &engine.scenario.topology, &engine.recorder).await.map_err(broken)?;
     let ended = judged(engine, &observers, access, &provisioned).await;
     let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
     ended.and(stopped)
 }
 
-async fn judged(engine: &Engine, observers: &Observers, access: &Access, provisioned: &[SpanId]) -> Result<(), Failure> {
+async fn judged(
+    engine: &Engine,
+    observers: &Observers,
+    access: &Access,
+    provisioned: &[SpanId],
+) -> Result<(), Failure> {
     let client = access.through_balancer().await.map_err(broken)?;
     let proven = gate::pass(engine, observers, client, provisioned).await?;
     engine.steps(observers, proven).await

@@ -44,8 +44,13 @@ impl Monitor {
         let task = tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 world.send_modify(|world| world.apply(&event));
-                if arm.load(Ordering::Relaxed) && matches!(event.what, What::ApiSample { .. }) && violated.borrow().is_none() {
-                    let found = invariants.iter().find_map(|invariant| Some((invariant, check::violation(invariant, &world.borrow())?)));
+                if arm.load(Ordering::Relaxed)
+                    && matches!(event.what, What::ApiSample { .. })
+                    && violated.borrow().is_none()
+                {
+                    let found = invariants
+                        .iter()
+                        .find_map(|invariant| Some((invariant, check::violation(invariant, &world.borrow())?)));
                     if let Some((invariant, message)) = found {
                         recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
                         violated.send_replace(Some(message));

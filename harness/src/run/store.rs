@@ -137,7 +137,8 @@ impl Folder {
         let alive = folder.lock()?.ok_or_else(|| StoreError::Alive { run: folder.run.clone() })?;
         let card = Card { run: folder.run.clone(), scenario: scenario.to_owned(), started };
         let path = folder.path.join("run.json");
-        let text = serde_json::to_vec_pretty(&card).map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
+        let text =
+            serde_json::to_vec_pretty(&card).map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
         std::fs::write(&path, text).map_err(|source| StoreError::File { path, source })?;
         Ok((folder, alive))
     }
@@ -265,7 +266,8 @@ impl Folder {
         if vagrant.folder().join(".vagrant").exists() {
             match vagrant.destroy(DESTROY).await {
                 // What Vagrant cannot remove, the sweep below does.
-                Ok(()) | Err(ProcessError::Status { .. } | ProcessError::Start { .. } | ProcessError::Deadline { .. }) => {}
+                Ok(())
+                | Err(ProcessError::Status { .. } | ProcessError::Start { .. } | ProcessError::Deadline { .. }) => {}
                 Err(error) => return Err(self.machines(error.into())),
             }
         }
@@ -300,7 +302,9 @@ pub fn runs() -> PathBuf {
 
 fn remove_folder(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::File { path: path.to_owned(), source: error }),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::File { path: path.to_owned(), source: error })
+        }
         _ => Ok(()),
     }
 }

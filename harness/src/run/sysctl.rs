@@ -10,7 +10,14 @@ use std::path::PathBuf;
 use super::store::{Folder, Owner};
 use crate::paths;
 
-const CHANGED: &[&str] = &["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"];
+const CHANGED: &[&str] = &[
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+];
 
 /// The file that remembers them.
 pub(super) fn path() -> PathBuf {
@@ -22,8 +29,10 @@ pub(super) fn remember() -> std::io::Result<()> {
     if path().exists() {
         return Ok(());
     }
-    let values: BTreeMap<&str, String> =
-        CHANGED.iter().filter_map(|name| Some((*name, std::fs::read_to_string(file(name)).ok()?.trim().to_owned()))).collect();
+    let values: BTreeMap<&str, String> = CHANGED
+        .iter()
+        .filter_map(|name| Some((*name, std::fs::read_to_string(file(name)).ok()?.trim().to_owned())))
+        .collect();
     std::fs::create_dir_all(paths::state())?;
     std::fs::write(path(), serde_json::to_vec(&values)?)
 }
