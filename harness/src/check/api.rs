@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::world::World;
+use crate::scenario::format_duration;
 
 /// Failed requests in a row, all sent since the step began, after which the API counts as unreachable: two seconds of them.
 const UNREACHABLE: usize = 8;
@@ -33,6 +34,7 @@ pub(super) fn outage(bound: Duration, world: &World) -> Option<String> {
     let length = world.outage.length();
     (length >= bound.as_secs_f64()).then(|| {
         let error = world.outage.error.as_deref().unwrap_or("no reason given");
-        format!("no good answer of the API through the balancer for {length:.1} s, and less than {bound:?} is allowed; the last request met: {error}")
+        format!("no good answer of the API through the balancer for {length:.1} s, and less than {} is allowed; the last request met: {error}",
+            format_duration(bound))
     })
 }

@@ -82,7 +82,12 @@ impl Fleet {
             .await
             .map_err(|source| error(all, "their network cannot be made", source))?;
         self.vagrant.up(&[], UP, cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
-        let logins = self.machines.keys().map(|name| self.login(name, cancel));
+        let logins = self.machines.keys().map(|name| async move {
+            self.login(name, cancel).await?;
+            let Observed { state, proof } = self.state(name, cancel).await?;
+            self.recorder.record(What::Machine { machine: name.to_string(), state: state.to_string(), proof });
+            Ok(())
+        });
         futures::future::try_join_all(logins).await.map(drop)
     }
 
@@ -156,12 +161,6 @@ impl Fleet {
         })?;
         way.wait(LOGIN, cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
         self.ways().insert(name.clone(), way);
-        let seen = self.state(name, cancel).await?;
-        self.recorder.record(What::Machine {
-            machine: name.to_string(),
-            state: seen.state.to_string(),
-            proof: seen.proof,
-        });
         Ok(())
     }
 

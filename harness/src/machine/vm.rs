@@ -11,7 +11,7 @@ use crate::scenario::MachineName;
 pub(super) const BOX: &str = "debian/bookworm64";
 
 /// Why no scenario runs on virtual machines yet.
-pub(super) const NOT_PROVISIONED: &str = "its Vagrantfile is rendered and validated, but this version of Quorate does not install Kubernetes on virtual machines yet";
+pub(super) const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
 
 /// Where Vagrant says that the ssh server of a machine is.
 pub(super) async fn endpoint(

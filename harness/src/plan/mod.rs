@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::scenario::{Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Scenario, Step};
+use crate::scenario::{
+    Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Scenario, Step, format_duration,
+};
 
 /// How long a fault may take to be injected or healed.
 const FAULT: Duration = Duration::from_secs(180);
@@ -163,8 +165,8 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.action {
-            Action::Expect { check, within } => write!(f, "expect {check} within {within:?}"),
-            Action::Hold(time) => write!(f, "hold for {time:?}"),
+            Action::Expect { check, within } => write!(f, "expect {check} within {}", format_duration(*within)),
+            Action::Hold(time) => write!(f, "hold for {}", format_duration(*time)),
             Action::Fault(fault) => write!(f, "{fault}"),
         }
     }
@@ -200,7 +202,9 @@ impl fmt::Display for Check {
 impl fmt::Display for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ApiOutageBelow(bound) => write!(f, "outages of the API through the balancer stay below {bound:?}"),
+            Self::ApiOutageBelow(bound) => {
+                write!(f, "outages of the API through the balancer stay below {}", format_duration(*bound))
+            }
         }
     }
 }

@@ -40,12 +40,20 @@ struct Members {
 }
 
 /// What is recorded of a member when it changes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct Seen {
     member: Option<String>,
     leader: Option<String>,
     members: Option<usize>,
     error: Option<String>,
+}
+
+impl Seen {
+    /// Whether another look told the same. A member that is silent in another way than before is as silent as before.
+    fn same(&self, other: &Self) -> bool {
+        let told = |seen: &Self| (seen.member.clone(), seen.leader.clone(), seen.members, seen.error.is_some());
+        told(self) == told(other)
+    }
 }
 
 /// Looks at the member on `machine` until cancelled, and records what changed, or all of it after a nudge.
@@ -74,7 +82,7 @@ pub(super) async fn look(
             Ok(Err(error)) => silent(super::watch::chain(&error)),
             Err(_) => silent(format!("no answer within {PATIENCE:?}")),
         };
-        if before.as_ref() != Some(&seen) {
+        if !before.as_ref().is_some_and(|before: &Seen| before.same(&seen)) {
             record(&recorder, &machine, seen.clone());
             before = Some(seen);
         }

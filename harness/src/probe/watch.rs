@@ -1,6 +1,6 @@
 //! Watches nodes, their leases, DaemonSets and pods through the balancer, and tells what changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -58,15 +58,24 @@ struct Watch {
     cancel: CancellationToken,
 }
 
+/// Makes an event of an object that is there or, with `true`, gone.
+type Tell<K> = fn(&K, bool) -> Option<What>;
+
+/// What was last told of each object, and of which object.
+struct Known<K> {
+    objects: BTreeMap<String, (K, Option<What>)>,
+    tell: Tell<K>,
+    recorder: Recorder,
+}
+
 impl Watch {
-    /// Runs until cancelled. `tell` makes an event of an object that is there or, with `true`, gone.
-    async fn run<K>(mut self, api: Api<K>, tell: fn(&K, bool) -> Option<What>)
+    /// Watches until cancelled, and lists everything anew after each nudge.
+    async fn run<K>(mut self, api: Api<K>, tell: Tell<K>)
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
     {
-        let mut known: BTreeSet<String> = BTreeSet::new();
-        let mut last: std::collections::BTreeMap<String, K> = std::collections::BTreeMap::new();
-        loop {
+        let mut known = Known { objects: BTreeMap::new(), tell, recorder: self.recorder.clone() };
+        while !self.cancel.is_cancelled() {
             let mut stream = watcher(api.clone(), watcher::Config::default()).boxed();
             let mut listed = BTreeSet::new();
             loop {
@@ -80,29 +89,16 @@ impl Watch {
                     Ok(watcher::Event::Init) => listed.clear(),
                     Ok(watcher::Event::InitApply(object)) => {
                         listed.insert(object.name_any());
-                        self.tell(tell(&object, false));
-                        last.insert(object.name_any(), object);
+                        known.there(object);
                     }
                     Ok(watcher::Event::InitDone) => {
-                        for name in known.difference(&listed) {
-                            self.tell(last.remove(name).and_then(|object| tell(&object, true)));
-                        }
-                        known = std::mem::take(&mut listed);
-                        self.recorder.record(What::Watch { of: self.of.into(), connected: true, error: None });
+                        known.keep(&listed);
+                        self.connected(None);
                     }
-                    Ok(watcher::Event::Apply(object)) => {
-                        known.insert(object.name_any());
-                        self.tell(tell(&object, false));
-                        last.insert(object.name_any(), object);
-                    }
-                    Ok(watcher::Event::Delete(object)) => {
-                        known.remove(&object.name_any());
-                        last.remove(&object.name_any());
-                        self.tell(tell(&object, true));
-                    }
+                    Ok(watcher::Event::Apply(object)) => known.there(object),
+                    Ok(watcher::Event::Delete(object)) => known.gone(&object.name_any()),
                     Err(error) => {
-                        let error = Some(chain(&error));
-                        self.recorder.record(What::Watch { of: self.of.into(), connected: false, error });
+                        self.connected(Some(chain(&error)));
                         tokio::select! {
                             () = self.cancel.cancelled() => return,
                             () = tokio::time::sleep(PAUSE) => {}
@@ -113,10 +109,32 @@ impl Watch {
         }
     }
 
-    fn tell(&self, what: Option<What>) {
-        if let Some(what) = what {
+    fn connected(&self, error: Option<String>) {
+        self.recorder.record(What::Watch { of: self.of.into(), connected: error.is_none(), error });
+    }
+}
+
+impl<K: Resource<DynamicType = ()>> Known<K> {
+    fn there(&mut self, object: K) {
+        let told = (self.tell)(&object, false);
+        let before = self.objects.insert(object.name_any(), (object, told.clone()));
+        if let Some(what) = told
+            && before.is_none_or(|(_, before)| before.as_ref() != Some(&what))
+        {
             self.recorder.record(what);
         }
+    }
+
+    fn gone(&mut self, name: &str) {
+        if let Some(what) = self.objects.remove(name).and_then(|(object, _)| (self.tell)(&object, true)) {
+            self.recorder.record(what);
+        }
+    }
+
+    /// Forgets all that a new list does not have.
+    fn keep(&mut self, listed: &BTreeSet<String>) {
+        let gone: Vec<String> = self.objects.keys().filter(|name| !listed.contains(*name)).cloned().collect();
+        gone.iter().for_each(|name| self.gone(name));
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Provisioner {
     pub(super) kubernetes: Kubernetes,
     pub(super) access: Access,
     pub(super) secrets: Secrets,
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     cancel: CancellationToken,
     folder: PathBuf,
 }

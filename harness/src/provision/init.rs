@@ -43,6 +43,10 @@ pub(super) async fn init(
         Ok(hash.stdout.trim().to_owned())
     };
     let (span, ca_hash) = provisioner.step("initialise the cluster", Some(machine), after, DEADLINE, work).await?;
+    let kubeconfig = provisioner.access.kubeconfig();
+    provisioner
+        .recorder
+        .notice(format!("the cluster can be looked at: kubectl --kubeconfig {} get nodes", kubeconfig.display()));
     Ok(Initialised { span, ca_hash })
 }
 

@@ -14,7 +14,7 @@ use crate::machine::Fleet;
 use crate::plan::Plan;
 use crate::probe::Observers;
 use crate::record::{Recorder, Span, SpanOptions};
-use crate::scenario::{Action, Check, Scenario};
+use crate::scenario::{Action, Check, Scenario, format_duration};
 
 /// What the steps of a run share.
 pub(super) struct Engine {
@@ -71,7 +71,7 @@ impl Engine {
         observers.refresh();
         let waited = self.monitor.until(check, &self.scenario.topology, since, within, span, &self.cancel).await;
         waited.map_err(|unmet| {
-            unmet_failure(unmet, &format!("expected {check} within {within:?}, but after that time: "))
+            unmet_failure(unmet, &format!("expected {check} within {}, but after that time: ", format_duration(within)))
         })
     }
 

@@ -176,6 +176,12 @@ async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<
     match removed {
         Ok(()) => {
             span.end(Verdict::Passed, None);
+            if keep {
+                let run = folder.run();
+                recorder.notice(format!(
+                    "the machines stay: `quorate ssh MACHINE` enters one, `quorate clean {run}` removes all"
+                ));
+            }
             ended
         }
         Err(error) => {
@@ -198,13 +204,13 @@ struct Body {
 impl Body {
     async fn run(self, options: Options) -> Result<(), Failure> {
         let choice = self.choose(options.provider.as_deref()).await?;
-        let (ready, image) = self.image(options.sources).await?;
+        let image = self.image(options.sources).await?;
         let fleet = Arc::new(self.fleet(choice.provider, &image)?);
         let monitor = Monitor::start(&self.recorder, self.scenario.always.clone());
         let Self { scenario, plan, folder, recorder, cancel } = self;
         let access = Access::new(folder.path().join("credentials"));
         let engine = Engine { scenario, plan, fleet: Arc::clone(&fleet), recorder: recorder.clone(), monitor, cancel };
-        let ended = on_machines(&engine, image, &access, folder.path(), ready).await;
+        let ended = on_machines(&engine, image, &access, folder.path()).await;
         gather(&engine, &folder.path().join("machines")).await;
         fleet.close().await;
         ended
@@ -228,20 +234,10 @@ impl Body {
         }
     }
 
-    async fn image(&self, sources: Vec<Source>) -> Result<(SpanId, NodeImage), Failure> {
-        let span = self.recorder.span(Phase::Prepare, "get the node image", SpanOptions::default());
+    async fn image(&self, sources: Vec<Source>) -> Result<NodeImage, Failure> {
         let request = artifact::Request { version: self.scenario.topology.kubernetes.version.clone(), sources };
-        match artifact::node_image(&request, &self.recorder, &self.cancel).await {
-            Ok(image) => {
-                span.end(Verdict::Passed, None);
-                Ok((span.id(), image))
-            }
-            Err(_) if self.cancel.is_cancelled() => Err(Failure::Interrupted),
-            Err(error) => {
-                span.end(Verdict::Broken, Some(error.to_string()));
-                Err(broken(error))
-            }
-        }
+        let image = artifact::node_image(&request, &self.recorder, &self.cancel).await;
+        image.map_err(|error| if self.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })
     }
 
     /// Enters the machines into the ledger and renders their Vagrantfile.
@@ -268,14 +264,8 @@ impl Body {
 }
 
 /// Brings the cluster up and runs the scenario on it.
-async fn on_machines(
-    engine: &Engine,
-    image: NodeImage,
-    access: &Access,
-    folder: &Path,
-    ready: SpanId,
-) -> Result<(), Failure> {
-    let up = bring_up(engine, ready).await?;
+async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder: &Path) -> Result<(), Failure> {
+    let up = bring_up(engine).await?;
     let part = Part {
         topology: engine.scenario.topology.clone(),
         fleet: Arc::clone(&engine.fleet),
@@ -305,10 +295,8 @@ async fn judged(
     engine.steps(observers, proven).await
 }
 
-async fn bring_up(engine: &Engine, after: SpanId) -> Result<SpanId, Failure> {
-    let after = [after];
-    let options = SpanOptions { after: &after, ..SpanOptions::default() };
-    let span = engine.recorder.span(Phase::BringUp, "bring the machines up", options);
+async fn bring_up(engine: &Engine) -> Result<SpanId, Failure> {
+    let span = engine.recorder.span(Phase::BringUp, "bring the machines up", SpanOptions::default());
     match engine.fleet.up(&engine.cancel).await {
         Ok(()) => {
             span.end(Verdict::Passed, None);
