@@ -165,8 +165,10 @@ impl World {
                 self.etcd.insert(machine.clone(), etcd);
             }
             What::Fault { verb, machine, heals, begun, .. } => {
+                let before = self.disturbed.get(machine).and_then(|before| before.booted);
+                let booted = if matches!(verb.as_str(), "start" | "reboot") { Some(*begun) } else { before };
                 let wall = if *heals { *begun } else { event.wall };
-                self.disturb(wall, verb, machine);
+                self.disturbed.insert(machine.clone(), Disturbance { wall, booted, verb: verb.clone() });
             }
             _ => {}
         }
@@ -210,11 +212,5 @@ impl World {
         } else {
             self.outage.error = error.cloned();
         }
-    }
-
-    fn disturb(&mut self, wall: Timestamp, verb: &str, machine: &str) {
-        let booted =
-            if verb == "start" { Some(wall) } else { self.disturbed.get(machine).and_then(|before| before.booted) };
-        self.disturbed.insert(machine.to_owned(), Disturbance { wall, booted, verb: verb.to_owned() });
     }
 }

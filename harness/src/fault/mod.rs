@@ -10,7 +10,7 @@ use crate::event::What;
 use crate::machine::{Fleet, MachineError};
 use crate::process::ProcessError;
 use crate::record::Recorder;
-use crate::scenario::{Fault, MachineName, Service};
+use crate::scenario::{Fault, MachineName, Verb};
 
 /// A fault that did not happen as it should.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +63,6 @@ pub struct Hand<'a> {
 
 /// A fault that was seen to have happened to one machine.
 struct Seen {
-    verb: &'static str,
-    service: Option<Service>,
-    heals: bool,
     begun: Timestamp,
     proof: String,
 }
@@ -73,27 +70,24 @@ struct Seen {
 impl Hand<'_> {
     /// Does a fault to all machines that it befalls, at once.
     pub async fn inject(&self, fault: &Fault) -> Result<(), FaultError> {
-        let machines = fault.machines();
-        let each = machines.iter().map(|machine| async move {
-            let seen = match fault {
-                Fault::Kill(_) => power::kill(self, machine).await?,
-                Fault::Start(_) => power::start(self, machine).await?,
-                Fault::StopService(fault) => service::stop(self, machine, fault.service).await?,
-                Fault::StartService(fault) => service::start(self, machine, fault.service).await?,
+        let each = fault.on.iter().map(|machine| async move {
+            let seen = match fault.verb.service() {
+                Some(service) => service::befall(self, machine, service, fault.verb).await?,
+                None => power::befall(self, machine, fault.verb).await?,
             };
-            self.tell(machine, seen);
+            self.tell(machine, fault.verb, seen);
             Ok(())
         });
         futures::future::try_join_all(each).await.map(drop)
     }
 
-    fn tell(&self, machine: &MachineName, seen: Seen) {
+    fn tell(&self, machine: &MachineName, verb: Verb, seen: Seen) {
         self.recorder.record(What::Fault {
             step: self.step,
-            verb: seen.verb.to_owned(),
+            verb: verb.as_str().to_owned(),
             machine: machine.to_string(),
-            service: seen.service.map(|service| service.as_str().to_owned()),
-            heals: seen.heals,
+            service: verb.service().map(|service| service.as_str().to_owned()),
+            heals: verb.heals(),
             begun: seen.begun,
             proof: seen.proof,
         });

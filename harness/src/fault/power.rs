@@ -1,45 +1,51 @@
-//! The power family: machines switched off at once, and on again.
+//! The power family: machines switched off and on, rebooted, frozen and thawed, by their provider.
 
 use jiff::Timestamp;
 
 use super::{FaultError, Hand, Seen};
 use crate::event::What;
 use crate::machine::provider::{Observed, State};
-use crate::scenario::MachineName;
+use crate::scenario::{MachineName, Verb};
 
-/// Switches a machine off as a power failure does.
-pub(super) async fn kill(hand: &Hand<'_>, machine: &MachineName) -> Result<Seen, FaultError> {
-    expect(hand, "kill", machine, State::Running).await?;
-    let begun = Timestamp::now();
-    hand.fleet.kill(machine, hand.cancel).await?;
-    let after = see(hand, "kill", machine, State::Stopped).await?;
-    Ok(Seen { verb: "kill", service: None, heals: false, begun, proof: after.proof })
-}
-
-/// Switches a machine on.
-pub(super) async fn start(hand: &Hand<'_>, machine: &MachineName) -> Result<Seen, FaultError> {
-    expect(hand, "start", machine, State::Stopped).await?;
-    let begun = Timestamp::now();
-    hand.fleet.start(machine, hand.cancel).await?;
-    let after = see(hand, "start", machine, State::Running).await?;
-    Ok(Seen { verb: "start", service: None, heals: true, begun, proof: after.proof })
-}
-
-async fn expect(hand: &Hand<'_>, verb: &'static str, machine: &MachineName, state: State) -> Result<(), FaultError> {
+/// Does what the verb says, and sees the machine in the state that it should be in then.
+pub(super) async fn befall(hand: &Hand<'_>, machine: &MachineName, verb: Verb) -> Result<Seen, FaultError> {
+    let (from, to) = match verb {
+        Verb::Start => (State::Stopped, State::Running),
+        Verb::Resume => (State::Paused, State::Running),
+        Verb::Pause => (State::Running, State::Paused),
+        Verb::Reboot => (State::Running, State::Running),
+        _ => (State::Running, State::Stopped),
+    };
     let before = hand.fleet.state(machine, hand.cancel).await?;
-    if before.state == state {
-        return Ok(());
+    if before.state != from {
+        return Err(FaultError::Pointless { verb: verb.as_str(), machine: machine.to_string(), proof: before.proof });
     }
-    Err(FaultError::Pointless { verb, machine: machine.to_string(), proof: before.proof })
+    let begun = Timestamp::now();
+    act(hand, machine, verb).await?;
+    let Observed { state, proof } = hand.fleet.state(machine, hand.cancel).await?;
+    let event = What::Machine { machine: machine.to_string(), state: state.to_string(), proof: proof.clone() };
+    hand.recorder.record(event);
+    // Each boot has a time of its own in the proof, so a reboot that left it as it was did not happen.
+    if state != to || proof == before.proof {
+        return Err(FaultError::Unseen { verb: verb.as_str(), machine: machine.to_string(), proof });
+    }
+    Ok(Seen { begun, proof })
 }
 
-async fn see(hand: &Hand<'_>, verb: &'static str, machine: &MachineName, state: State) -> Result<Observed, FaultError> {
-    let after = hand.fleet.state(machine, hand.cancel).await?;
-    let event =
-        What::Machine { machine: machine.to_string(), state: after.state.to_string(), proof: after.proof.clone() };
-    hand.recorder.record(event);
-    if after.state == state {
-        return Ok(after);
+async fn act(hand: &Hand<'_>, machine: &MachineName, verb: Verb) -> Result<(), FaultError> {
+    let (fleet, cancel) = (hand.fleet, hand.cancel);
+    match verb {
+        Verb::Kill => fleet.kill(machine, cancel).await?,
+        Verb::Stop => fleet.halt(machine, cancel).await?,
+        Verb::Start => fleet.start(machine, cancel).await?,
+        Verb::Reboot => {
+            fleet.halt(machine, cancel).await?;
+            fleet.start(machine, cancel).await?;
+        }
+        Verb::Pause => fleet.pause(machine, cancel).await?,
+        Verb::Resume => fleet.resume(machine, cancel).await?,
+        // The service family has a file of its own.
+        Verb::StopService(_) | Verb::KillService(_) | Verb::StartService(_) | Verb::RestartService(_) => {}
     }
-    Err(FaultError::Unseen { verb, machine: machine.to_string(), proof: after.proof })
+    Ok(())
 }

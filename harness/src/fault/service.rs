@@ -5,37 +5,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{FaultError, Hand, Seen};
-use crate::process::Command;
-use crate::scenario::{MachineName, Service};
+use crate::scenario::{Keeper, MachineName, Service, Verb};
 
-const DEADLINE: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(150);
 
-/// Stops a service; it stays down until it is started.
-pub(super) async fn stop(hand: &Hand<'_>, machine: &MachineName, service: Service) -> Result<Seen, FaultError> {
-    let (begun, proof) = run(hand, machine, service, "stop").await?;
-    Ok(Seen { verb: "stop-service", service: Some(service), heals: false, begun, proof })
-}
-
-/// Starts a service that was stopped.
-pub(super) async fn start(hand: &Hand<'_>, machine: &MachineName, service: Service) -> Result<Seen, FaultError> {
-    let (begun, proof) = run(hand, machine, service, "start").await?;
-    Ok(Seen { verb: "start-service", service: Some(service), heals: true, begun, proof })
-}
-
-async fn run(
+/// Does what the verb says to the service, in the machine.
+pub(super) async fn befall(
     hand: &Hand<'_>,
     machine: &MachineName,
     service: Service,
-    verb: &str,
-) -> Result<(Timestamp, String), FaultError> {
+    verb: Verb,
+) -> Result<Seen, FaultError> {
     let way = hand.fleet.ssh(machine)?;
-    let name = service.as_str();
-    let command: Command = match service {
-        Service::Etcd => way.script(include_str!("static-pod.sh"), &[verb, name, "etcd"]),
-        Service::Kubelet | Service::Haproxy => way.script(include_str!("unit.sh"), &[verb, name]),
+    let script = match service.keeper() {
+        Keeper::StaticPod => include_str!("static-pod.sh"),
+        Keeper::Unit => include_str!("unit.sh"),
     };
+    let (action, _) = verb.as_str().split_once('-').unwrap_or((verb.as_str(), ""));
+    let command = way.script(script, &[action, service.as_str()]);
     let begun = Timestamp::now();
-    let output = command.label(format!("{verb} {name}")).deadline(DEADLINE).run_async(hand.cancel).await;
+    let output = command.label(format!("{} {}", verb.as_str(), service.as_str()));
+    let output = output.deadline(DEADLINE).run_async(hand.cancel).await;
     let output = output.map_err(|source| FaultError::Process { machine: machine.to_string(), source })?;
-    Ok((begun, output.stdout.trim().to_owned()))
+    Ok(Seen { begun, proof: output.stdout.trim().to_owned() })
 }

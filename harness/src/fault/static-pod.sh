@@ -1,36 +1,60 @@
 #!/usr/bin/env bash
-# Stops or starts a static pod by its manifest, and prints what proves it: static-pod.sh stop|start NAME PROCESS
+# Befalls a static pod, and prints what proves it: static-pod.sh stop|kill|start|restart NAME
+# The process has the name of the pod.
 set -euo pipefail
-verb=$1 name=$2 process=$3
+verb=$1 name=$2
 manifest=/etc/kubernetes/manifests/$name.yaml
 aside=/etc/kubernetes/quorate-stopped/$name.yaml
 
-pid() { pgrep -x "$process" | head -n 1 || true; }
-await() { # until the process is there (yes) or not (no)
+# The kernel knows the first fifteen letters of a process's name.
+pid() { pgrep -x "${name:0:15}" | head -n 1 || true; }
+await() { # gone PID | there
   for _ in $(seq 600); do
     case $1 in
-    yes) [ -z "$(pid)" ] || return 0 ;;
-    no) [ -n "$(pid)" ] || return 0 ;;
+    gone) kill -0 "$2" 2>/dev/null || return 0 ;;
+    there) [ -z "$(pid)" ] || return 0 ;;
     esac
     sleep 0.1
   done
-  echo "after 60 s, is there a process $process? wanted: $1; its pid: $(pid)" >&2
+  echo "after 60 s, $name is not $*" >&2
   return 1
+}
+running() {
+  before=$(pid)
+  [ -n "$before" ] || { echo "no process $name runs here, so $verb would do nothing" >&2; exit 1; }
+}
+set_aside() {
+  mkdir -p "$(dirname "$aside")"
+  mv "$manifest" "$aside"
+  await gone "$before"
+}
+put_back() {
+  mv "$aside" "$manifest"
+  await there
 }
 
 case $verb in
 stop)
-  before=$(pid)
-  [ -n "$before" ] || { echo "no process $process runs here, so it cannot be stopped" >&2; exit 1; }
-  mkdir -p "$(dirname "$aside")"
-  mv "$manifest" "$aside"
-  await no
-  echo "process $process (pid $before) has ended, its manifest is set aside"
+  running
+  set_aside
+  [ -z "$(pid)" ] || { echo "$name still runs as pid $(pid)" >&2; exit 1; }
+  echo "process $name (pid $before) has ended, its manifest is set aside"
+  ;;
+kill)
+  running
+  kill -KILL "$before"
+  await gone "$before"
+  echo "process $name (pid $before) was killed"
   ;;
 start)
   [ -e "$aside" ] || { echo "the manifest of $name was not set aside, so it cannot be put back" >&2; exit 1; }
-  mv "$aside" "$manifest"
-  await yes
-  echo "process $process runs as pid $(pid), its manifest is back"
+  put_back
+  echo "process $name runs as pid $(pid), its manifest is back"
+  ;;
+restart)
+  running
+  set_aside
+  put_back
+  echo "process $name (pid $before) has ended and runs as pid $(pid)"
   ;;
 esac

@@ -143,6 +143,16 @@ impl Provider for Docker {
         Ok(())
     }
 
+    async fn pause(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        docker(["pause", id]).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        docker(["unpause", id]).run_async(cancel).await?;
+        Ok(())
+    }
+
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
         let format = "{{.State.Status}}, exit code {{.State.ExitCode}}, started {{.State.StartedAt}}, finished {{.State.FinishedAt}}";
         let proof = match docker(["inspect", "--type", "container", "--format", format, id]).run_async(cancel).await {

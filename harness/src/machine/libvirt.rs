@@ -53,6 +53,16 @@ impl Provider for Libvirt {
         Ok(())
     }
 
+    async fn pause(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        virsh(["suspend", id]).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        virsh(["resume", id]).run_async(cancel).await?;
+        Ok(())
+    }
+
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
         let output = virsh(["domstate", id]).run_async(cancel).await?;
         let proof = output.stdout.trim().to_owned();

@@ -27,6 +27,8 @@ use vagrant::Vagrant;
 
 /// How long four machines may take to come up. Containers take ten seconds, emulated VMs more than a minute each.
 const UP: Duration = Duration::from_secs(600);
+/// How long a machine may take to shut down in order.
+const HALT: Duration = Duration::from_secs(150);
 /// How long a machine that runs may take until it lets one in.
 const LOGIN: Duration = Duration::from_secs(120);
 
@@ -114,6 +116,27 @@ impl Fleet {
             way.close().await;
         }
         Ok(())
+    }
+
+    /// Shuts a machine down in order.
+    pub async fn halt(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let way = self.ways().remove(name);
+        if let Some(way) = way {
+            way.close().await;
+        }
+        self.vagrant.halt(&[name], HALT, cancel).await.map_err(failed(name.as_str(), "`vagrant halt` failed"))
+    }
+
+    /// Freezes a machine.
+    pub async fn pause(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let id = self.id(name)?;
+        self.provider.pause(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be paused", source))
+    }
+
+    /// Lets a paused machine run on.
+    pub async fn resume(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let id = self.id(name)?;
+        self.provider.resume(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be resumed", source))
     }
 
     /// Switches a machine on and waits until it lets one in.

@@ -123,7 +123,13 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// Switches a machine off at once, as a power failure does.
     async fn kill(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
 
-    /// A machine's state.
+    /// Freezes a machine.
+    async fn pause(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
+
+    /// Lets a paused machine run on.
+    async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
+
+    /// A machine's state. What it says of a machine that was started anew differs from what it said before.
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError>;
 
     /// Where the ssh server of a running machine is, on an interface that no scenario touches.

@@ -54,6 +54,16 @@ impl Provider for VirtualBox {
         Ok(())
     }
 
+    async fn pause(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        Command::new("VBoxManage").args(["controlvm", id, "pause"]).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        Command::new("VBoxManage").args(["controlvm", id, "resume"]).run_async(cancel).await?;
+        Ok(())
+    }
+
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
         let output = Command::new("VBoxManage").args(["showvminfo", id, "--machinereadable"]).run_async(cancel).await?;
         let proof = output.stdout.lines().find(|line| line.starts_with("VMState=")).unwrap_or("VMState=?").to_owned();

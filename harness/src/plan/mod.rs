@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::scenario::{
-    Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Scenario, Step, format_duration,
+    Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Scenario, Service, Step, Verb, format_duration,
 };
 
 /// How long a fault may take to be injected or healed.
@@ -73,7 +73,8 @@ impl Plan {
 #[derive(Debug, Default)]
 struct Walk {
     off: BTreeMap<MachineName, u32>,
-    stopped: BTreeMap<(MachineName, &'static str), u32>,
+    paused: BTreeMap<MachineName, u32>,
+    stopped: BTreeMap<(MachineName, Service), u32>,
     notes: Vec<String>,
 }
 
@@ -85,56 +86,57 @@ impl Walk {
                 self.doubt(check, step.line);
                 Ok(())
             }
-            Action::Fault(fault) => {
-                fault.machines().iter().try_for_each(|machine| self.fault(fault, machine, step.line))
-            }
+            Action::Fault(fault) => fault.on.iter().try_for_each(|machine| self.fault(fault.verb, machine, step.line)),
         }
     }
 
-    fn fault(&mut self, fault: &Fault, machine: &MachineName, line: u32) -> Result<(), (String, String)> {
-        let off = self.off.get(machine).copied();
-        match (fault, off) {
-            (Fault::Kill(_), Some(since)) => Err((
-                format!("{machine} is off already: it was killed at line {since}"),
-                format!("write `- start: {machine}` in between"),
-            )),
-            (Fault::Kill(_), None) => {
-                self.off.insert(machine.clone(), line);
+    fn fault(&mut self, verb: Verb, machine: &MachineName, line: u32) -> Result<(), (String, String)> {
+        match verb {
+            Verb::Start => self.off.remove(machine).map(drop).ok_or_else(|| undone(machine, "off", "kill or stop")),
+            Verb::Resume => self.paused.remove(machine).map(drop).ok_or_else(|| undone(machine, "paused", "pause")),
+            _ => self.running(machine).map(|()| match verb {
+                Verb::Kill | Verb::Stop => drop(self.off.insert(machine.clone(), line)),
+                Verb::Pause => drop(self.paused.insert(machine.clone(), line)),
+                _ => {}
+            }),
+        }?;
+        match verb {
+            Verb::StopService(service) => {
+                self.serving(machine, service)?;
+                self.stopped.insert((machine.clone(), service), line);
                 Ok(())
             }
-            (Fault::Start(_), None) => Err((
-                format!("{machine} is not off here, so it cannot be started"),
-                "take the step out, or kill the machine before".into(),
-            )),
-            (Fault::Start(_), Some(_)) => {
-                self.off.remove(machine);
-                Ok(())
-            }
-            (Fault::StopService(_) | Fault::StartService(_), Some(since)) => Err((
-                format!("{machine} is off here: it was killed at line {since}"),
-                format!("write `- start: {machine}` before"),
-            )),
-            (Fault::StopService(service), None) => {
-                let name = service.service.as_str();
-                match self.stopped.insert((machine.clone(), name), line) {
-                    Some(since) => Err((
-                        format!("{name} of {machine} is stopped already, at line {since}"),
-                        "start it in between".into(),
-                    )),
-                    None => Ok(()),
+            Verb::StartService(service) => match self.stopped.remove(&(machine.clone(), service)) {
+                Some(_) => Ok(()),
+                None => {
+                    let problem = format!("{} of {machine} is not stopped here", service.as_str());
+                    Err((problem, "take the step out, or stop the service before".into()))
                 }
-            }
-            (Fault::StartService(service), None) => {
-                let name = service.service.as_str();
-                match self.stopped.remove(&(machine.clone(), name)) {
-                    None => Err((
-                        format!("{name} of {machine} is not stopped here"),
-                        "take the step out, or stop the service before".into(),
-                    )),
-                    Some(_) => Ok(()),
-                }
-            }
+            },
+            Verb::KillService(service) | Verb::RestartService(service) => self.serving(machine, service),
+            _ => Ok(()),
         }
+    }
+
+    fn running(&self, machine: &MachineName) -> Result<(), (String, String)> {
+        if let Some(since) = self.off.get(machine) {
+            let problem = format!("{machine} is off here, since line {since}");
+            return Err((problem, format!("write `- start: {machine}` before")));
+        }
+        match self.paused.get(machine) {
+            Some(since) => {
+                let problem = format!("{machine} is paused here, since line {since}");
+                Err((problem, format!("write `- resume: {machine}` before")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn serving(&self, machine: &MachineName, service: Service) -> Result<(), (String, String)> {
+        self.stopped.get(&(machine.clone(), service)).map_or(Ok(()), |since| {
+            let problem = format!("{} of {machine} is stopped here, since line {since}", service.as_str());
+            Err((problem, "start it in between".into()))
+        })
     }
 
     /// Notes an expectation of health while something is broken. It may be meant: then it shows that the check bites.
@@ -143,12 +145,15 @@ impl Walk {
         if !everything {
             return;
         }
-        for (machine, since) in &self.off {
-            self.notes.push(format!(
-                "line {line} expects health while {machine}, killed at line {since}, is not started again"
-            ));
+        for (machine, since) in self.off.iter().chain(&self.paused) {
+            let note = format!("line {line} expects health while {machine} is down since line {since}");
+            self.notes.push(note);
         }
     }
+}
+
+fn undone(machine: &MachineName, state: &str, before: &str) -> (String, String) {
+    (format!("{machine} is not {state} here"), format!("take the step out, or {before} the machine before"))
 }
 
 impl Step {
@@ -174,12 +179,10 @@ impl fmt::Display for Step {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let machines = self.machines().iter().map(MachineName::as_str).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Kill(_) => write!(f, "kill {machines}"),
-            Self::Start(_) => write!(f, "start {machines}"),
-            Self::StopService(fault) => write!(f, "stop {} on {machines}", fault.service.as_str()),
-            Self::StartService(fault) => write!(f, "start {} on {machines}", fault.service.as_str()),
+        let machines = self.on.iter().map(MachineName::as_str).collect::<Vec<_>>().join(", ");
+        match self.verb.service() {
+            Some(service) => write!(f, "{} {} on {machines}", self.verb.as_str(), service.as_str()),
+            None => write!(f, "{} {machines}", self.verb.as_str()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Expectations: what a step waits for.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -70,13 +71,13 @@ static API_TABLE: Table = Table {
 
 static CHECKS: Choice = Choice {
     what: "an expectation",
-    tables: &[
+    tables: Cow::Borrowed(&[
         ("nodes", &NODES_TABLE),
         ("node", &NODE_TABLE),
         ("daemonset", &DAEMONSET_TABLE),
         ("etcd", &ETCD_TABLE),
         ("api", &API_TABLE),
-    ],
+    ]),
 };
 
 /// Reads an expectation with the time that it has.

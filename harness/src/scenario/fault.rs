@@ -7,11 +7,19 @@ use super::source::Place;
 use super::table::{Field, Table, Words};
 use super::target::Cast;
 use super::yaml::Node;
-use super::{MachineName, Role, Service, ServiceFault, target};
+use super::{Fault, MachineName, Role, Service, Verb, target};
 
 static SERVICE: Words<Service> = Words {
     what: "a service",
-    words: &[("etcd", Service::Etcd), ("kubelet", Service::Kubelet), ("haproxy", Service::Haproxy)],
+    words: &[
+        ("etcd", Service::Etcd),
+        ("kube-apiserver", Service::KubeApiserver),
+        ("kube-controller-manager", Service::KubeControllerManager),
+        ("kube-scheduler", Service::KubeScheduler),
+        ("kubelet", Service::Kubelet),
+        ("containerd", Service::Containerd),
+        ("haproxy", Service::Haproxy),
+    ],
 };
 
 static SERVICE_FAULT: Table = Table {
@@ -19,7 +27,8 @@ static SERVICE_FAULT: Table = Table {
     fields: &[
         Field {
             name: "service",
-            doc: "The service: etcd runs on masters, kubelet on nodes, haproxy on the balancer",
+            doc: "The service. Masters run etcd, kube-apiserver, kube-controller-manager and kube-scheduler; \
+                  nodes run kubelet and containerd; the balancer runs haproxy",
             required: true,
             example: "service: etcd",
             schema: || SERVICE.schema(),
@@ -34,22 +43,81 @@ static SERVICE_FAULT: Table = Table {
     ],
 };
 
-/// Reads a service and the machines on which something befalls it.
-pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<ServiceFault> {
+/// How the value of a step's key is read: as machines, or as a service on machines.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// The power family.
+    Power(Verb),
+    /// The service family.
+    Service(fn(Service) -> Verb),
+}
+
+/// A key of a step that is a fault.
+pub(super) struct Key {
+    /// The step's table, which has this key alone.
+    pub(super) table: Table,
+    /// How its value is read.
+    pub(super) kind: Kind,
+}
+
+macro_rules! key {
+    ($name:literal, $kind:expr, $doc:literal, $example:literal, $schema:path) => {
+        Key {
+            table: Table {
+                what: "a step",
+                fields: &[Field { name: $name, doc: $doc, required: true, example: $example, schema: $schema }],
+            },
+            kind: $kind,
+        }
+    };
+}
+
+/// All faults of the language.
+#[rustfmt::skip]
+pub(super) static KEYS: [Key; 10] = [
+    key!("kill", Kind::Power(Verb::Kill), "Powers machines off at once", "kill: master2", target::schema),
+    key!("stop", Kind::Power(Verb::Stop), "Shuts machines down in order", "stop: master2", target::schema),
+    key!("start", Kind::Power(Verb::Start), "Powers machines on", "start: master2", target::schema),
+    key!("reboot", Kind::Power(Verb::Reboot), "Shuts machines down in order and powers them on", "reboot: master2", target::schema),
+    key!("pause", Kind::Power(Verb::Pause), "Freezes machines", "pause: master2", target::schema),
+    key!("resume", Kind::Power(Verb::Resume), "Lets paused machines run on", "resume: master2", target::schema),
+    key!("stop-service", Kind::Service(Verb::StopService), "Stops a service, which stays down until it is started",
+        "stop-service: { service: etcd, on: master2 }", schema),
+    key!("kill-service", Kind::Service(Verb::KillService), "Kills the processes of a service, which may be started anew by what looks after it",
+        "kill-service: { service: etcd, on: master2 }", schema),
+    key!("start-service", Kind::Service(Verb::StartService), "Starts a service that was stopped",
+        "start-service: { service: etcd, on: master2 }", schema),
+    key!("restart-service", Kind::Service(Verb::RestartService), "Stops a service and starts it again",
+        "restart-service: { service: kubelet, on: master2 }", schema),
+];
+
+/// Reads the value of a fault's key.
+pub(super) fn decode(kind: Kind, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    match kind {
+        Kind::Power(verb) => target::decode(node, cast, problems).map(|on| Fault { verb, on }),
+        Kind::Service(verb) => {
+            let (service, on) = decode_service(node, cast, problems)?;
+            Some(Fault { verb: verb(service), on })
+        }
+    }
+}
+
+fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(Service, Vec<MachineName>)> {
     let fields = SERVICE_FAULT.open(node, problems)?;
     let service = fields.read("service", problems, |n, p| SERVICE.decode(n, p));
     let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
     let (service, on) = (service?, on?);
     let place = fields.get("on").map_or(&node.place, |node| &node.place);
-    check_roles(service, &on, cast, place, problems).then_some(ServiceFault { service, on })
+    check_roles(service, &on, cast, place, problems).then_some((service, on))
 }
 
 /// Whether each of the machines runs the service.
 fn check_roles(service: Service, on: &[MachineName], cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
-    let (name, roles, which): (_, &[Role], _) = match service {
-        Service::Etcd => ("etcd", &[Role::Master], "masters"),
-        Service::Kubelet => ("kubelet", &[Role::Master, Role::Worker], "masters and workers"),
-        Service::Haproxy => ("haproxy", &[Role::Balancer], "the balancer"),
+    let (name, roles) = (service.as_str(), service.roles());
+    let which = match roles {
+        [Role::Master] => "masters",
+        [Role::Balancer] => "the balancer",
+        _ => "masters and workers",
     };
     let runs = |machine: &MachineName| cast.role(machine).is_none_or(|role| roles.contains(&role));
     let wrong: Vec<_> = on.iter().filter(|machine| !runs(machine)).collect();
@@ -63,6 +131,6 @@ fn check_roles(service: Service, on: &[MachineName], cast: &Cast, place: &Place,
     wrong.is_empty()
 }
 
-pub(super) fn schema() -> Json {
+fn schema() -> Json {
     SERVICE_FAULT.schema()
 }

@@ -1,5 +1,7 @@
 //! Invariants: what must hold all along.
 
+use std::borrow::Cow;
+
 use serde_json::{Value as Json, json};
 
 use super::problem::Problems;
@@ -29,7 +31,7 @@ static API: Table = Table {
     }],
 };
 
-static INVARIANTS: Choice = Choice { what: "an invariant", tables: &[("api", &API)] };
+static INVARIANTS: Choice = Choice { what: "an invariant", tables: Cow::Borrowed(&[("api", &API)]) };
 
 /// Reads the invariants.
 pub(super) fn decode(node: &Node, problems: &mut Problems) -> Option<Vec<Invariant>> {

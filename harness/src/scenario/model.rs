@@ -257,56 +257,141 @@ pub enum Action {
 }
 
 /// Something that befalls machines, or its undoing.
-#[derive(Debug, Clone)]
-pub enum Fault {
-    /// Power off at once.
-    Kill(Vec<MachineName>),
-    /// Power on.
-    Start(Vec<MachineName>),
-    /// Stops a service, which stays down until it is started.
-    StopService(ServiceFault),
-    /// Starts a service again.
-    StartService(ServiceFault),
-}
-
-impl Fault {
-    /// The machines that it befalls.
-    pub fn machines(&self) -> &[MachineName] {
-        match self {
-            Self::Kill(on) | Self::Start(on) => on,
-            Self::StopService(fault) | Self::StartService(fault) => &fault.on,
-        }
-    }
-}
-
-/// A service on some machines.
-#[derive(Debug, Clone)]
-pub struct ServiceFault {
-    /// Which service.
-    pub service: Service,
-    /// On which machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub verb: Verb,
+    /// Which machines.
     pub on: Vec<MachineName>,
 }
 
+/// What befalls a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Power off at once.
+    Kill,
+    /// An orderly shutdown.
+    Stop,
+    /// Power on.
+    Start,
+    /// An orderly shutdown, and power on.
+    Reboot,
+    /// Frozen: nothing in it runs.
+    Pause,
+    /// Runs on after a pause.
+    Resume,
+    /// A service ends in order, and stays down until it is started.
+    StopService(Service),
+    /// The processes of a service are killed; whatever looks after the service may start it anew.
+    KillService(Service),
+    /// A service that was stopped starts.
+    StartService(Service),
+    /// A service ends in order and starts anew.
+    RestartService(Service),
+}
+
+impl Verb {
+    /// Its name in the scenario's language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Reboot => "reboot",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::StopService(_) => "stop-service",
+            Self::KillService(_) => "kill-service",
+            Self::StartService(_) => "start-service",
+            Self::RestartService(_) => "restart-service",
+        }
+    }
+
+    /// The service that it befalls, if it is one of that family.
+    pub fn service(self) -> Option<Service> {
+        match self {
+            Self::StopService(service)
+            | Self::KillService(service)
+            | Self::StartService(service)
+            | Self::RestartService(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// Whether the machine should be whole again after it.
+    pub fn heals(self) -> bool {
+        matches!(self, Self::Start | Self::Resume | Self::StartService(_))
+    }
+}
+
 /// A service that a machine runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Service {
-    /// A static pod of a master.
+    /// The etcd member, a static pod of a master.
     Etcd,
+    /// A static pod of a master.
+    KubeApiserver,
+    /// A static pod of a master.
+    KubeControllerManager,
+    /// A static pod of a master.
+    KubeScheduler,
     /// A systemd unit of a node.
     Kubelet,
+    /// The container runtime, a systemd unit of a node.
+    Containerd,
     /// A systemd unit of the balancer.
     Haproxy,
 }
 
+/// What looks after a service on its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    /// kubelet, by a manifest in its folder.
+    StaticPod,
+    /// systemd, by a unit.
+    Unit,
+}
+
 impl Service {
-    /// Its name in the scenario's language.
+    /// All services.
+    pub const ALL: [Self; 7] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::KubeScheduler,
+        Self::Kubelet,
+        Self::Containerd,
+        Self::Haproxy,
+    ];
+
+    /// Its name in the scenario's language, which is that of its process.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
+            Self::KubeApiserver => "kube-apiserver",
+            Self::KubeControllerManager => "kube-controller-manager",
+            Self::KubeScheduler => "kube-scheduler",
             Self::Kubelet => "kubelet",
+            Self::Containerd => "containerd",
             Self::Haproxy => "haproxy",
+        }
+    }
+
+    /// What looks after it.
+    pub fn keeper(self) -> Keeper {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::KubeScheduler => Keeper::StaticPod,
+            Self::Kubelet | Self::Containerd | Self::Haproxy => Keeper::Unit,
+        }
+    }
+
+    /// The roles of the machines that run it.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Kubelet | Self::Containerd => &[Role::Master, Role::Worker],
+            Self::Haproxy => &[Role::Balancer],
+            _ => &[Role::Master],
         }
     }
 }

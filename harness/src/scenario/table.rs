@@ -1,5 +1,7 @@
 //! Tables of keys and of words. Decoders and JSON Schema are both driven by them, so that they cannot drift apart.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::problem::{Problems, listed, nearest, quoted, suggest};
@@ -155,7 +157,7 @@ pub(super) struct Choice {
     /// What the mapping is, as a message names it: `an expectation`.
     pub(super) what: &'static str,
     /// The telling key with the table that it stands in.
-    pub(super) tables: &'static [(&'static str, &'static Table)],
+    pub(super) tables: Cow<'static, [(&'static str, &'static Table)]>,
 }
 
 impl Choice {
