@@ -30,14 +30,12 @@ download() {
   [ -e "$work/downloads/complete" ] && return
   mkdir -p "$work/downloads"
   cd "$work/downloads"
-  say "getting Debian's list of source packages"
-  apt-get --quiet update
   local source
   source=$(apt-cache showsrc --only-source kubernetes | sed -n 's/^Version: //p' | grep -F -- "$version-" | head -n 1)
   say "downloading the source package kubernetes $source"
   apt-get --quiet source --download-only "kubernetes=$source"
   apt-get --quiet download golang-github-modern-go-reflect2-dev kubernetes-client
-  touch complete
+  printf "%s\n" "$version" > complete
 }
 
 # reflect2 1.0.1 of the vendor tree panics when it was built with Go 1.18 or later; Debian's package is 1.0.2.

@@ -22,6 +22,7 @@ take_lock() {
   if ! flock --nonblock 9; then
     say 'waiting for another quorate that makes the same image'
     flock 9
+    if docker image inspect "$reference" > /dev/null 2>&1; then exit 0; fi
   fi
   rm -rf "$work"
   mkdir -p "$extra"
@@ -100,7 +101,7 @@ import() {
   umount "$work/merged"
 }
 
-take_lock "$@"
+take_lock
 additions "$@"
 bash "$tools/images.sh" "$tree" "$kubernetes" "$tools" "$work/archives" "$@"
 preload

@@ -10,6 +10,7 @@ umask 022
 tree=$1 kubernetes=$2 tools=$3 out=$4
 shift 4
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+architecture=$(chroot "$tree" dpkg --print-architecture)
 
 say() { printf '@say %s\n' "$*"; }
 
@@ -43,9 +44,9 @@ pack() {
   short=${short%%:*}
   mkdir -p "$folder"
   tar -c --numeric-owner --owner=0 --group=0 --sort=name --mtime=@0 -C "$root" -f "$folder/layer.tar" .
-  jq --null-input --compact-output --argjson config "$config" \
+  jq --null-input --compact-output --argjson config "$config" --arg architecture "$architecture" \
     --arg layer "sha256:$(sha256sum "$folder/layer.tar" | cut -d' ' -f1)" \
-    '{architecture: "amd64", os: "linux", config: $config, rootfs: {type: "layers", diff_ids: [$layer]}}' \
+    '{architecture: $architecture, os: "linux", config: $config, rootfs: {type: "layers", diff_ids: [$layer]}}' \
     > "$folder/config.json"
   jq --null-input --compact-output --arg name "$name" \
     '[{Config: "config.json", RepoTags: [$name], Layers: ["layer.tar"]}]' > "$folder/manifest.json"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Makes the tree of files that machines start from: tree.sh WORK OUT SUITE TOOLS MIRROR KEYRING
+# Makes the tree of files that machines start from: tree.sh WORK OUT SUITE TOOLS SOURCES MIRROR KEYRING
 #
 # The base is the public Debian image where a registry answers, else debootstrap's minimal variant from MIRROR (which
-# may be empty, as may KEYRING); both then get the same packages and the same configuration. Wants to be root, in a
-# mount and process namespace of its own, so that nothing stays mounted or running however it ends. WORK keeps what
-# was downloaded and how far it came; OUT appears only when complete.
+# may be empty, as may SOURCES and KEYRING); both then get the same packages and the same configuration. Wants to be
+# root, in a mount and process namespace of its own, so that nothing stays mounted or running however it ends. WORK
+# keeps what was downloaded and how far it came; OUT appears only when complete.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 umask 022
 
-work=$1 out=$2 suite=$3 tools=$4 mirror=$5 keyring=$6
+work=$1 out=$2 suite=$3 tools=$4 sources=$5 mirror=$6 keyring=$7
 root=$work/root
 image=debian:$suite-slim
 copy=quorate-base-$(basename "$out")
@@ -83,13 +83,13 @@ borrow_apt() {
   cp -L /etc/resolv.conf "$root/run/quorate/resolv.conf"
   [ -e "$root/etc/resolv.conf" ] || touch "$root/etc/resolv.conf"
   mount --bind "$root/run/quorate/resolv.conf" "$root/etc/resolv.conf"
-  if [ -s "$tools/tree.sources" ]; then
+  if [ -s "$sources" ]; then
     rm -f "$root/etc/apt/sources.list" "$root"/etc/apt/sources.list.d/*
-    cp "$tools/tree.sources" "$root/etc/apt/sources.list.d/quorate.sources"
+    cp "$sources" "$root/etc/apt/sources.list.d/quorate.sources"
     local key
     while read -r key; do
       [ -e "$root$key" ] || install -D -m 644 "$key" "$root$key"
-    done < <(sed -n 's/^Signed-By: *\(\/.*\)/\1/p' "$tools/tree.sources" | tr ' ' '\n' | sort -u)
+    done < <(sed -n 's/^Signed-By: *\(\/.*\)/\1/p' "$sources" | tr ' ' '\n' | sort -u)
     cp -n /etc/apt/trusted.gpg.d/* "$root/etc/apt/trusted.gpg.d/" 2> /dev/null || true
   fi
   apt-config dump | sed -n '/^Acquire::.*;$/p' > "$root/etc/apt/apt.conf.d/00quorate"
