@@ -147,10 +147,18 @@ fn deb822_name(option: &str) -> &str {
 }
 
 async fn host_sources(cancel: &CancellationToken) -> Result<Vec<Stanza>, ArtifactError> {
-    let ask = Command::new("apt-config").args(["shell", "list", "Dir::Etc::sourcelist/f", "parts", "Dir::Etc::sourceparts/d"]);
-    let answer = ask.run_async(cancel).await.map_err(ArtifactError::command("ask the host's apt where its sources are"))?;
+    let ask = Command::new("apt-config").args([
+        "shell",
+        "list",
+        "Dir::Etc::sourcelist/f",
+        "parts",
+        "Dir::Etc::sourceparts/d",
+    ]);
+    let answer =
+        ask.run_async(cancel).await.map_err(ArtifactError::command("ask the host's apt where its sources are"))?;
     let value = |name: &str| {
-        let mut words = answer.stdout.lines().filter_map(|line| shlex::split(line.strip_prefix(name)?.strip_prefix('=')?)?.pop());
+        let mut words =
+            answer.stdout.lines().filter_map(|line| shlex::split(line.strip_prefix(name)?.strip_prefix('=')?)?.pop());
         words.next().map(PathBuf::from)
     };
     let mut files: Vec<PathBuf> = value("list").into_iter().collect();
@@ -212,7 +220,11 @@ fn mirror_of(stanza: &Stanza) -> Option<String> {
     let uri = stanza.words("URIs").next()?;
     let Some(list) = uri.strip_prefix("mirror+file:") else { return Some(uri.to_owned()) };
     let text = std::fs::read_to_string(list).ok()?;
-    text.lines().find(|line| !line.starts_with('#') && !line.trim().is_empty())?.split_whitespace().next().map(str::to_owned)
+    text.lines()
+        .find(|line| !line.starts_with('#') && !line.trim().is_empty())?
+        .split_whitespace()
+        .next()
+        .map(str::to_owned)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), ArtifactError> {
@@ -303,7 +315,8 @@ nonsense
     fn a_list_of_mirrors_gives_its_first_one() {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("debian.list");
-        std::fs::write(&list, "# ours\nhttp://first.example/debian priority:1\nhttp://second.example/debian\n").unwrap();
+        std::fs::write(&list, "# ours\nhttp://first.example/debian priority:1\nhttp://second.example/debian\n")
+            .unwrap();
         let stanza = Stanza(vec![("URIs".into(), format!("mirror+file:{}", list.display()))]);
         assert_eq!(mirror_of(&stanza).as_deref(), Some("http://first.example/debian"));
     }

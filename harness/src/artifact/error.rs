@@ -156,7 +156,9 @@ fn answers_of(answers: &[Answer]) -> String {
 
 fn remedy_of_version(wanted: &str) -> String {
     let example = if wanted.contains('.') { "that version" } else { "Kubernetes" };
-    format!("add a source that has {example}, as with `--kubernetes-from mirror:URL` or `--kubernetes-from folder:PATH`")
+    format!(
+        "add a source that has {example}, as with `--kubernetes-from mirror:URL` or `--kubernetes-from folder:PATH`"
+    )
 }
 
 fn mend(remedy: Option<&str>) -> String {

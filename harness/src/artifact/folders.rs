@@ -68,7 +68,8 @@ impl Folders {
 
 /// Fails unless so many bytes are free under a folder.
 pub(super) fn want_space(folder: &Path, what: &str, need: u64) -> Result<(), ArtifactError> {
-    let stat = rustix::fs::statvfs(folder).map_err(|errno| ArtifactError::file("look at the space under", folder)(errno.into()))?;
+    let stat = rustix::fs::statvfs(folder)
+        .map_err(|errno| ArtifactError::file("look at the space under", folder)(errno.into()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free < need {
         return Err(ArtifactError::Space { what: what.to_owned(), folder: folder.to_owned(), need, free });
@@ -120,7 +121,10 @@ mod tests {
         let held = lock(&path, &span, &cancel).await.unwrap();
         let second = tokio::time::timeout(Duration::from_millis(500), lock(&path, &span, &cancel));
         assert!(second.await.is_err(), "the lock was given twice");
-        let interrupted = { cancel.cancel(); lock(&path, &span, &cancel).await };
+        let interrupted = {
+            cancel.cancel();
+            lock(&path, &span, &cancel).await
+        };
         assert!(interrupted.is_err_and(|error| error.is_cancelled()));
         drop(held);
         lock(&path, &span, &CancellationToken::new()).await.unwrap();

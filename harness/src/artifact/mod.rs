@@ -33,8 +33,14 @@ pub use self::source::{NotASource, Source};
 pub struct Request {
     /// An exact version as `1.31.2`, a minor one as `1.31` for its newest patch, or none for what the first source has.
     pub version: Option<String>,
-    /// Asked in this order; the first that has the version wins.
+    /// Asked in this order; the first that has the version wins. None at all means [`Request::default`]'s.
     pub sources: Vec<Source>,
+}
+
+impl Request {
+    fn sources(&self) -> &[Source] {
+        if self.sources.is_empty() { &[Source::Cache, Source::Debian] } else { &self.sources }
+    }
 }
 
 impl Default for Request {
@@ -56,9 +62,13 @@ pub struct NodeImage {
 /// Gets Kubernetes alone, for providers whose machines are not made from the node image.
 ///
 /// Everything is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
-pub async fn kubernetes(request: &Request, recorder: &Recorder, cancel: &CancellationToken) -> Result<Kubernetes, ArtifactError> {
+pub async fn kubernetes(
+    request: &Request,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<Kubernetes, ArtifactError> {
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let kubernetes = match source::at_hand(&wanted, &request.sources, &folders, cancel).await? {
+    let kubernetes = match source::at_hand(&wanted, request.sources(), &folders, cancel).await? {
         Some(kubernetes) => kubernetes,
         None => {
             let apt = Apt::derive(&folders.apt(), cancel).await?;
@@ -73,9 +83,13 @@ pub async fn kubernetes(request: &Request, recorder: &Recorder, cancel: &Cancell
 ///
 /// Takes under a tenth of a second when nothing is to be done. Otherwise it gets Kubernetes and makes the machines' tree
 /// side by side; all of it is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
-pub async fn node_image(request: &Request, recorder: &Recorder, cancel: &CancellationToken) -> Result<NodeImage, ArtifactError> {
+pub async fn node_image(
+    request: &Request,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<NodeImage, ArtifactError> {
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let at_hand = source::at_hand(&wanted, &request.sources, &folders, cancel).await?;
+    let at_hand = source::at_hand(&wanted, request.sources(), &folders, cancel).await?;
     // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
     let reference = at_hand.as_ref().map_or_else(|| "quorate/node:none".to_owned(), node::reference);
     let known = node::image_id(&reference, cancel).await?;
@@ -85,7 +99,8 @@ pub async fn node_image(request: &Request, recorder: &Recorder, cancel: &Cancell
     };
     record_kubernetes(&kubernetes, recorder);
     let version = reference.rsplit(':').next().unwrap_or_default().to_owned();
-    let (name, source) = ("node-image".to_owned(), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
+    let (name, source) =
+        ("node-image".to_owned(), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
     let sha256 = [(reference.clone(), id.trim_start_matches("sha256:").to_owned())].into();
     recorder.record(What::Artifact { name, version, source, sha256 });
     Ok(NodeImage { reference, kubernetes })
@@ -138,8 +153,9 @@ async fn obtain(
     cancel: &CancellationToken,
 ) -> Result<Kubernetes, ArtifactError> {
     let span = start("Kubernetes", recorder);
-    let context = Context { folders: folders.clone(), apt: apt.clone(), span: Arc::clone(&span), cancel: cancel.clone() };
-    ended(&span, source::obtain(wanted, &request.sources, &context).await)
+    let context =
+        Context { folders: folders.clone(), apt: apt.clone(), span: Arc::clone(&span), cancel: cancel.clone() };
+    ended(&span, source::obtain(wanted, request.sources(), &context).await)
 }
 
 async fn image(
@@ -183,7 +199,10 @@ fn ended<T>(span: &Span, result: Result<T, ArtifactError>) -> Result<T, Artifact
 }
 
 /// Stops what goes on beside this work when it fails.
-async fn stopping<T>(stop: &CancellationToken, work: impl Future<Output = Result<T, ArtifactError>>) -> Result<T, ArtifactError> {
+async fn stopping<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, ArtifactError>>,
+) -> Result<T, ArtifactError> {
     let result = work.await;
     if result.is_err() {
         stop.cancel();

@@ -54,7 +54,10 @@ pub(super) async fn as_root(script: &Path, apt: &Path, cancel: &CancellationToke
     let command = if rustix::process::geteuid().is_root() {
         Command::new("unshare")
     } else {
-        let refused = |_| ArtifactError::Host { problem: "this is not root, and sudo wants a password".into(), remedy: NEEDS_ROOT.into() };
+        let refused = |_| ArtifactError::Host {
+            problem: "this is not root, and sudo wants a password".into(),
+            remedy: NEEDS_ROOT.into(),
+        };
         Command::new("sudo").args(["-n", "true"]).run_async(cancel).await.map_err(refused)?;
         Command::new("sudo").args(["-n", "unshare"])
     };

@@ -9,12 +9,12 @@ use ipnet::Ipv4Net;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::source::SourceArg;
+use crate::artifact::Source;
 use crate::event::Verdict;
 use crate::plan::Plan;
 use crate::record::Recorder;
-use crate::report::{history, json, markdown};
 use crate::report::terminal::{Mode, Options as View, Terminal};
+use crate::report::{history, json, markdown};
 use crate::run::{Options, Session};
 use crate::scenario::{self, LoadOptions, Rendering, Scenario};
 
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     kubernetes_version: Option<String>,
     /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
     #[arg(long, value_name = "SOURCE")]
-    kubernetes_from: Vec<SourceArg>,
+    kubernetes_from: Vec<Source>,
     /// Leaves the machines when the run is over. `quorate clean RUN` removes them.
     #[arg(long)]
     keep: bool,
@@ -57,7 +57,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
-    let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, args.kubernetes_version.clone())) else {
+    let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, args.kubernetes_version.clone()))
+    else {
         return ExitCode::from(Verdict::Broken.exit_code());
     };
     let session = match Session::open(scenario, plan) {
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
     let terminal = show(&args, &session);
-    let options = Options { provider: args.provider, sources: args.kubernetes_from.into_iter().map(Into::into).collect(), keep: args.keep };
+    let options = Options { provider: args.provider, sources: args.kubernetes_from, keep: args.keep };
     let outcome = session.run(options, cancel).await;
     signals.abort();
     // The task holds a recorder, which the terminal waits for.
@@ -150,7 +151,8 @@ fn show(args: &Args, session: &Session) -> tokio::task::JoinHandle<()> {
 async fn end_on_signal(cancel: CancellationToken, recorder: Recorder) {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let Ok(mut signals) = kinds.into_iter().map(signal).collect::<std::io::Result<Vec<_>>>() else {
-        recorder.notice("signals cannot be caught here: if the run is ended early, `quorate clean` removes what it leaves");
+        recorder
+            .notice("signals cannot be caught here: if the run is ended early, `quorate clean` removes what it leaves");
         return;
     };
     for asked in 1.. {

@@ -74,7 +74,8 @@ impl Kubernetes {
             source: source.to_owned(),
             stamps,
         };
-        let text = serde_json::to_vec_pretty(&known).map_err(|error| ArtifactError::file("write", record)(error.into()))?;
+        let text =
+            serde_json::to_vec_pretty(&known).map_err(|error| ArtifactError::file("write", record)(error.into()))?;
         let part = record.with_extension(format!("{}.part", std::process::id()));
         std::fs::write(&part, text).map_err(ArtifactError::file("write", &part))?;
         std::fs::rename(&part, record).map_err(ArtifactError::file("write", record))?;
@@ -118,31 +119,44 @@ async fn ask_version(folder: &Path, cancel: &CancellationToken) -> Result<Versio
     let kubeadm = folder.join("kubeadm");
     let ask = Command::new(&kubeadm).args(["version", "--output", "short"]);
     let answer = ask.run_async(cancel).await.map_err(ArtifactError::command("ask kubeadm for its version"))?;
-    let version: Version = answer.stdout.trim().parse().map_err(|error: super::version::NotAVersion| ArtifactError::Host {
-        problem: format!("{} tells no version: {error}", kubeadm.display()),
-        remedy: "take binaries of a release of Kubernetes".into(),
-    })?;
+    let version: Version =
+        answer.stdout.trim().parse().map_err(|error: super::version::NotAVersion| ArtifactError::Host {
+            problem: format!("{} tells no version: {error}", kubeadm.display()),
+            remedy: "take binaries of a release of Kubernetes".into(),
+        })?;
     let kubelet = Command::new(folder.join("kubelet")).arg("--version").run_async(cancel).await;
     let kubelet = kubelet.map_err(ArtifactError::command("ask kubelet for its version"))?.stdout;
     if kubelet.trim().strip_prefix("Kubernetes v") != Some(&version.to_string()) {
         return Err(ArtifactError::Host {
-            problem: format!("the binaries in {} do not belong together: kubeadm is {version}, kubelet says `{}`", folder.display(), kubelet.trim()),
+            problem: format!(
+                "the binaries in {} do not belong together: kubeadm is {version}, kubelet says `{}`",
+                folder.display(),
+                kubelet.trim()
+            ),
             remedy: "take all of them from the same release".into(),
         });
     }
     Ok(version)
 }
 
-async fn ask_images(folder: &Path, version: &Version, cancel: &CancellationToken) -> Result<Vec<String>, ArtifactError> {
+async fn ask_images(
+    folder: &Path,
+    version: &Version,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, ArtifactError> {
     let version = format!("v{version}");
     let ask = Command::new(folder.join("kubeadm")).args(["config", "images", "list", "--kubernetes-version", &version]);
-    let answer = ask.run_async(cancel).await.map_err(ArtifactError::command("ask kubeadm for the images that it wants"))?;
+    let answer =
+        ask.run_async(cancel).await.map_err(ArtifactError::command("ask kubeadm for the images that it wants"))?;
     let names = answer.stdout.lines().map(str::trim).filter(|name| !name.is_empty() && !name.contains("/coredns"));
     Ok(names.chain([WORKLOAD_IMAGE]).map(str::to_owned).collect())
 }
 
 /// SHA-256 sums in lower-case hexadecimal, by file name.
-pub(super) async fn checksums(files: &[PathBuf], cancel: &CancellationToken) -> Result<BTreeMap<String, String>, ArtifactError> {
+pub(super) async fn checksums(
+    files: &[PathBuf],
+    cancel: &CancellationToken,
+) -> Result<BTreeMap<String, String>, ArtifactError> {
     let answer = Command::new("sha256sum").arg("--").args(files).run_async(cancel).await;
     let answer = answer.map_err(ArtifactError::command("compute checksums"))?;
     let sum = |line: &str| {
@@ -180,7 +194,9 @@ pub(super) mod tests {
 
     pub(in crate::artifact) fn fake_binary(name: &str, version: &str) -> String {
         let answer = match name {
-            "kubeadm" => format!("case $1 in version) echo v{version} ;; *) echo r.k8s.io/pause:3.2; echo r.k8s.io/coredns:1.7.0 ;; esac"),
+            "kubeadm" => format!(
+                "case $1 in version) echo v{version} ;; *) echo r.k8s.io/pause:3.2; echo r.k8s.io/coredns:1.7.0 ;; esac"
+            ),
             "kubelet" => format!("echo Kubernetes v{version}"),
             other => format!("echo {other} {version}"),
         };

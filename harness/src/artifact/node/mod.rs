@@ -110,7 +110,8 @@ pub(super) async fn tree(
     let tools = write_tools(folders)?;
     let command = as_root(&tools.join("tree.sh"), &apt.config, cancel).await?;
     let command = command.arg(&work).arg(&out).arg(SUITE).arg(&tools).arg(&apt.sources);
-    let command = command.arg(apt.mirror.as_deref().unwrap_or_default()).arg(apt.keyring.as_deref().unwrap_or_default());
+    let command =
+        command.arg(apt.mirror.as_deref().unwrap_or_default()).arg(apt.keyring.as_deref().unwrap_or_default());
     let what = "make the tree of the node image";
     Script { what, command, log: folders.log("tree") }.run(span, cancel).await?;
     Ok(out)
@@ -133,7 +134,8 @@ pub(super) async fn image(
     let tools = write_tools(folders)?;
     let work = folders.node().join(format!("{}.work", reference.replace(['/', ':'], "-")));
     let command = as_root(&tools.join("image.sh"), &apt.config, cancel).await?;
-    let command = command.arg(&work).arg(tree).arg(&kubernetes.folder).arg(&tools).arg(reference).args(&kubernetes.images);
+    let command =
+        command.arg(&work).arg(tree).arg(&kubernetes.folder).arg(&tools).arg(reference).args(&kubernetes.images);
     Script { what: "make the node image", command, log: folders.log("node-image") }.run(span, cancel).await
 }
 

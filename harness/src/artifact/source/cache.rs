@@ -43,7 +43,9 @@ fn origin(folder: &Path) -> String {
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match name.split('-').next() {
         Some("debian") => "Debian's source package kubernetes, built with Debian's Go".to_owned(),
-        Some("mirror") => std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release mirror".to_owned()),
+        Some("mirror") => {
+            std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release mirror".to_owned())
+        }
         _ => name,
     }
 }
@@ -77,7 +79,9 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folders = Folders::at(temp.path().to_owned()).unwrap();
         assert_eq!(found("", None, &folders).await, Err("has none".into()));
-        for (name, version) in [("debian-a-v1.20.2", "1.20.2"), ("mirror-b-v1.31.9", "1.31.9"), ("mirror-b-v1.31.10", "1.31.10")] {
+        for (name, version) in
+            [("debian-a-v1.20.2", "1.20.2"), ("mirror-b-v1.31.9", "1.31.9"), ("mirror-b-v1.31.10", "1.31.10")]
+        {
             fake_binaries(&folders.kubernetes().join(name), version);
         }
         fake_binaries(&folders.kubernetes().join("mirror-b-v1.32.0.part"), "1.32.0");

@@ -22,7 +22,11 @@ fn prefix() -> String {
     format!("debian-{}", &hex(&Sha256::digest(BUILD))[..8])
 }
 
-pub(super) async fn look(wanted: &Wanted, folders: &Folders, cancel: &CancellationToken) -> Result<Outcome, ArtifactError> {
+pub(super) async fn look(
+    wanted: &Wanted,
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Outcome, ArtifactError> {
     match cache::look(&prefix(), wanted, folders, cancel).await? {
         Outcome::Here(kubernetes) => Ok(Outcome::Here(kubernetes)),
         _ => Ok(Outcome::Unknown),
@@ -84,7 +88,8 @@ async fn offered(context: &Context) -> Result<Result<Vec<Version>, String>, Arti
     }
     let show = context.apt.program("apt-cache").args(["showsrc", "--only-source", "kubernetes"]);
     let shown = show.run_async(&context.cancel).await.map(|output| output.stdout).unwrap_or_default();
-    let mut versions: Vec<Version> = shown.lines().filter_map(|line| of_debian(line.strip_prefix("Version: ")?)).collect();
+    let mut versions: Vec<Version> =
+        shown.lines().filter_map(|line| of_debian(line.strip_prefix("Version: ")?)).collect();
     versions.sort();
     versions.dedup();
     versions.reverse();
@@ -102,4 +107,3 @@ fn want_tools() -> Result<(), ArtifactError> {
         remedy: format!("`apt-get install --no-install-recommends {}`", missing.join(" ")),
     })
 }
-

@@ -164,7 +164,11 @@ impl Download {
     }
 
     fn receive(&self, span: &Span, cancel: &CancellationToken) -> Result<Result<(), String>, ArtifactError> {
-        let mut file = File::options().create(true).append(true).open(&self.part).map_err(ArtifactError::file("open", &self.part))?;
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.part)
+            .map_err(ArtifactError::file("open", &self.part))?;
         let have = file.metadata().map_err(ArtifactError::file("look at", &self.part))?.len();
         let request = agent().get(&self.from);
         let request = if have > 0 { request.header(RANGE, format!("bytes={have}-")) } else { request };

@@ -101,7 +101,11 @@ pub(super) async fn at_hand(
 }
 
 /// Gets Kubernetes from the first source that has what is wanted.
-pub(super) async fn obtain(wanted: &Wanted, sources: &[Source], context: &Context) -> Result<Kubernetes, ArtifactError> {
+pub(super) async fn obtain(
+    wanted: &Wanted,
+    sources: &[Source],
+    context: &Context,
+) -> Result<Kubernetes, ArtifactError> {
     let mut answers = Vec::new();
     for source in sources {
         let outcome = match look(source, wanted, &context.folders, &context.cancel).await? {
@@ -120,7 +124,12 @@ pub(super) async fn obtain(wanted: &Wanted, sources: &[Source], context: &Contex
     Err(ArtifactError::NotFound { wanted: wanted.to_string(), answers })
 }
 
-async fn look(source: &Source, wanted: &Wanted, folders: &Folders, cancel: &CancellationToken) -> Result<Outcome, ArtifactError> {
+async fn look(
+    source: &Source,
+    wanted: &Wanted,
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Outcome, ArtifactError> {
     match source {
         Source::Folder(path) => folder::look(path, wanted, folders, cancel).await,
         Source::Cache => cache::look("", wanted, folders, cancel).await,

@@ -44,14 +44,21 @@ impl Site {
         let lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
         let head: Vec<String> = lines.collect();
         let Some(path) = head.first().and_then(|line| line.split(' ').nth(1)) else { return };
-        let range = head.iter().find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
-        self.asked.lock().unwrap().push(format!("{path}{}", range.map(|from: usize| format!(" from {from}")).unwrap_or_default()));
+        let range = head
+            .iter()
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
+        self.asked
+            .lock()
+            .unwrap()
+            .push(format!("{path}{}", range.map(|from: usize| format!(" from {from}")).unwrap_or_default()));
         let (status, extra, body): (_, _, &[u8]) = match (self.files.get(path), range) {
             (None, _) => ("404 Not Found", String::new(), b"no such file"),
             (Some(body), Some(from)) if from >= body.len() => ("416 Range Not Satisfiable", String::new(), b""),
-            (Some(body), Some(from)) => {
-                ("206 Partial Content", format!("Content-Range: bytes {from}-{}/{}\r\n", body.len() - 1, body.len()), &body[from..])
-            }
+            (Some(body), Some(from)) => (
+                "206 Partial Content",
+                format!("Content-Range: bytes {from}-{}/{}\r\n", body.len() - 1, body.len()),
+                &body[from..],
+            ),
             (Some(body), None) => ("200 OK", String::new(), body),
         };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{extra}Connection: close\r\n\r\n", body.len());
@@ -101,7 +108,10 @@ async fn a_version_that_the_mirror_lacks_is_an_answer_with_the_address() {
     let (url, _site) = Site::with_release("1.31.2").serve();
     let (_temp, context) = cache();
     let said = get(&url, Some("1.30.0"), &context).await.unwrap().unwrap_err();
-    assert_eq!(said, format!("{url}/release/v1.30.0/bin/linux/{}/kubeadm.sha256 answers 404 Not Found", architecture()));
+    assert_eq!(
+        said,
+        format!("{url}/release/v1.30.0/bin/linux/{}/kubeadm.sha256 answers 404 Not Found", architecture())
+    );
     let said = get(&url, Some("1.30"), &context).await.unwrap().unwrap_err();
     assert_eq!(said, format!("{url}/release/stable-1.30.txt answers 404 Not Found"));
 }
