@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexSet;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ArtifactError;
@@ -202,7 +203,8 @@ fn write_config(folder: &Path, stanzas: &[Stanza]) -> Result<Apt, ArtifactError>
             stanza.set("Types", types.to_owned());
             stanza.render()
         });
-        stanzas.collect::<Vec<_>>().join("\n")
+        // A pair of lines for binaries and sources becomes one paragraph.
+        stanzas.collect::<IndexSet<_>>().into_iter().collect::<Vec<_>>().join("\n")
     };
     let (both, sources, config) = (folder.join("host.sources"), folder.join("tree.sources"), folder.join("apt.conf"));
     write(&both, &with_types("deb deb-src"))?;
@@ -302,7 +304,8 @@ nonsense
     #[test]
     fn the_private_configuration_names_the_mirror_and_its_keyring() {
         let folder = tempfile::tempdir().unwrap();
-        let stanzas: Vec<Stanza> = parse_deb822(DEB822).iter().filter_map(|s| s.for_suite(None)).collect();
+        let twice = parse_deb822(DEB822).into_iter().chain(parse_deb822(DEB822)).collect::<Vec<_>>();
+        let stanzas: Vec<Stanza> = twice.iter().filter_map(|s| s.for_suite(None)).collect();
         let apt = write_config(folder.path(), &stanzas).unwrap();
         assert_eq!(apt.mirror.as_deref(), Some("http://mirror.example/debian"));
         assert_eq!(apt.keyring.as_deref(), Some("/usr/share/keyrings/example.gpg"));

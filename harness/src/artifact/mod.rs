@@ -81,8 +81,8 @@ pub async fn kubernetes(
 
 /// Makes sure that the docker engine has the node image for a Kubernetes, and says which it is.
 ///
-/// Takes under a tenth of a second when nothing is to be done. Otherwise it gets Kubernetes and makes the machines' tree
-/// side by side; all of it is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
+/// Takes under a tenth of a second when nothing is to be done. Otherwise it gets Kubernetes and makes the machines'
+/// tree side by side; all of it is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
 pub async fn node_image(
     request: &Request,
     recorder: &Recorder,
@@ -141,7 +141,7 @@ async fn make(
     Ok((kubernetes, reference, id))
 }
 
-/// Free space that is wanted before a build from nothing: everything that the cache holds at its largest, and the image.
+/// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
 const BUILD_SPACE: u64 = 6 << 30;
 
 async fn obtain(

@@ -46,10 +46,24 @@ impl Script<'_> {
     }
 }
 
-/// A script as a program that everything started by it ends with. `APT_CONFIG` is the only variable that it gets
-/// beyond the environment's, because sudo clears that.
+/// Makes the kernel end all that a program started when the program is killed.
+const TOGETHER: [&str; 5] = ["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+
+/// A script that needs no privileges as a program, with `APT_CONFIG` set. Everything started by it ends with it, where
+/// the host lets its users have namespaces; elsewhere a kill may leave a compiler running to its end.
+pub(super) async fn as_user(script: &Path, apt: &Path, cancel: &CancellationToken) -> Command {
+    let own: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--user", "--map-current-user"] };
+    let try_it = Command::new("unshare").args(own).args(TOGETHER).arg("true");
+    let command = match try_it.run_async(cancel).await {
+        Ok(_) => Command::new("unshare").args(own).args(TOGETHER).args(["bash", "--"]).arg(script),
+        Err(_) => Command::new("bash").arg("--").arg(script),
+    };
+    command.env("APT_CONFIG", apt).env("LC_ALL", "C.UTF-8")
+}
+
+/// A script that needs root as a program that everything started by it ends with. `APT_CONFIG` is the only variable
+/// that it gets beyond the environment's, because sudo clears that.
 pub(super) async fn as_root(script: &Path, apt: &Path, cancel: &CancellationToken) -> Result<Command, ArtifactError> {
-    let namespaces = ["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
     let apt = format!("APT_CONFIG={}", apt.display());
     let command = if rustix::process::geteuid().is_root() {
         Command::new("unshare")
@@ -61,7 +75,7 @@ pub(super) async fn as_root(script: &Path, apt: &Path, cancel: &CancellationToke
         Command::new("sudo").args(["-n", "true"]).run_async(cancel).await.map_err(refused)?;
         Command::new("sudo").args(["-n", "unshare"])
     };
-    Ok(command.args(namespaces).args(["env", &apt, "bash"]).arg(script))
+    Ok(command.args(TOGETHER).args(["env", &apt, "bash"]).arg(script))
 }
 
 /// Passes on a line that is meant for Quorate. Whether it was one.

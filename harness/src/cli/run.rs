@@ -13,8 +13,8 @@ use crate::artifact::Source;
 use crate::event::Verdict;
 use crate::plan::Plan;
 use crate::record::Recorder;
-use crate::report::terminal::{Mode, Options as View, Terminal};
 use crate::report::{history, json, markdown};
+use crate::report::terminal::{Mode, Options as View, Terminal};
 use crate::run::{Options, Session};
 use crate::scenario::{self, LoadOptions, Rendering, Scenario};
 
@@ -57,8 +57,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
-    let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, args.kubernetes_version.clone()))
-    else {
+    let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, args.kubernetes_version.clone())) else {
         return ExitCode::from(Verdict::Broken.exit_code());
     };
     let session = match Session::open(scenario, plan) {
@@ -151,8 +150,7 @@ fn show(args: &Args, session: &Session) -> tokio::task::JoinHandle<()> {
 async fn end_on_signal(cancel: CancellationToken, recorder: Recorder) {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let Ok(mut signals) = kinds.into_iter().map(signal).collect::<std::io::Result<Vec<_>>>() else {
-        recorder
-            .notice("signals cannot be caught here: if the run is ended early, `quorate clean` removes what it leaves");
+        recorder.notice("signals cannot be caught here: if the run is ended early, `quorate clean` removes what it leaves");
         return;
     };
     for asked in 1.. {

@@ -20,7 +20,8 @@ mask() {
     systemd-modules-load.service systemd-sysctl.service systemd-remount-fs.service systemd-random-seed.service \
     systemd-timesyncd.service systemd-resolved.service systemd-networkd.service systemd-networkd.socket \
     systemd-logind.service dbus-org.freedesktop.login1.service systemd-firstboot.service \
-    systemd-hwdb-update.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-binfmt.service systemd-pstore.service \
+    systemd-hwdb-update.service systemd-update-utmp.service systemd-update-utmp-runlevel.service \
+    systemd-binfmt.service systemd-pstore.service \
     dev-hugepages.mount dev-mqueue.mount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
     sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount \
     getty.target console-getty.service getty@.service serial-getty@.service \

@@ -10,7 +10,7 @@ use crate::artifact::error::{ArtifactError, remedy_for};
 use crate::artifact::folders::{Folders, lock};
 use crate::artifact::hex;
 use crate::artifact::kubernetes::BUILD;
-use crate::artifact::script::Script;
+use crate::artifact::script::{Script, as_user};
 use crate::artifact::version::{Version, Wanted, of_debian};
 use crate::process::is_on_path;
 
@@ -53,7 +53,8 @@ pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, 
     let out = folder.join(format!("{}-v{version}", prefix()));
     let script = folder.join(format!("{}.sh", prefix()));
     std::fs::write(&script, BUILD).map_err(ArtifactError::file("write", &script))?;
-    let command = context.apt.program("bash").arg(&script).arg(&work).arg(&out).arg(version.to_string());
+    let command = as_user(&script, &context.apt.config, &context.cancel).await;
+    let command = command.arg(&work).arg(&out).arg(version.to_string());
     let what = "build Kubernetes from Debian's source package";
     Script { what, command, log: context.folders.log("kubernetes") }.run(&context.span, &context.cancel).await?;
     Ok(Outcome::Here(cache::open(&out, &context.cancel).await?))

@@ -146,7 +146,8 @@ async fn blocking<T: Send + 'static>(
         // The thread of an interrupted request ends with the request's own time-out.
         () = cancel.cancelled() => Err(ArtifactError::Cancelled),
         result = tokio::task::spawn_blocking(work) => result.unwrap_or_else(|panic| {
-            Err(ArtifactError::Host { problem: format!("a download ended badly: {panic}"), remedy: "report this".into() })
+            let problem = format!("a download ended badly: {panic}");
+            Err(ArtifactError::Host { problem, remedy: "this is a bug of Quorate's; report it".into() })
         }),
     }
 }
