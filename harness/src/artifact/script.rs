@@ -18,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Script<'a> {
     /// What it does, after "failed to".
     pub(super) what: &'a str,
+    /// The script's name.
+    pub(super) name: &'a str,
     /// The program with its arguments.
     pub(super) command: Command,
     /// The file that all of its output is added to.
@@ -29,7 +31,7 @@ impl Script<'_> {
     pub(super) async fn run(self, span: &Arc<Span>, cancel: &CancellationToken) -> Result<(), ArtifactError> {
         let remedy = Arc::new(Mutex::new(None));
         let (found, shown) = (Arc::clone(&remedy), Arc::clone(span));
-        let command = self.command.deadline(DEADLINE).label(self.what).log(self.log).on_line(move |line| {
+        let command = self.command.deadline(DEADLINE).label(self.name).log(self.log).on_line(move |line| {
             if !report(line, &shown)
                 && let Some(remedy) = remedy_for(line)
             {

@@ -113,7 +113,7 @@ pub(super) async fn tree(
     let command =
         command.arg(apt.mirror.as_deref().unwrap_or_default()).arg(apt.keyring.as_deref().unwrap_or_default());
     let what = "make the tree of the node image";
-    Script { what, command, log: folders.log("tree") }.run(span, cancel).await?;
+    Script { what, name: "tree.sh", command, log: folders.log("tree") }.run(span, cancel).await?;
     Ok(out)
 }
 
@@ -136,7 +136,8 @@ pub(super) async fn image(
     let command = as_root(&tools.join("image.sh"), &apt.config, cancel).await?;
     let command =
         command.arg(&work).arg(tree).arg(&kubernetes.folder).arg(&tools).arg(reference).args(&kubernetes.images);
-    Script { what: "make the node image", command, log: folders.log("node-image") }.run(span, cancel).await
+    let (what, log) = ("make the node image", folders.log("node-image"));
+    Script { what, name: "image.sh", command, log }.run(span, cancel).await
 }
 
 /// Where the engine keeps its images, if that is on this host.

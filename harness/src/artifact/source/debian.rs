@@ -56,7 +56,7 @@ pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, 
     let command = as_user(&script, &context.apt.config, &context.cancel).await;
     let command = command.arg(&work).arg(&out).arg(version.to_string());
     let what = "build Kubernetes from Debian's source package";
-    Script { what, command, log: context.folders.log("kubernetes") }.run(&context.span, &context.cancel).await?;
+    Script { what, name: "build.sh", command, log: context.folders.log("kubernetes") }.run(&context.span, &context.cancel).await?;
     Ok(Outcome::Here(cache::open(&out, &context.cancel).await?))
 }
 
