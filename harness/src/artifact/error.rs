@@ -118,11 +118,8 @@ impl ArtifactError {
 /// What helps against an error that a program printed, if the line is one that is known.
 pub(super) fn remedy_for(line: &str) -> Option<&'static str> {
     let has = |patterns: &[&str]| patterns.iter().any(|pattern| line.contains(pattern));
-    if has(&["No space left on device"]) {
-        Some(
-            "the disk is full: make room, or put the cache elsewhere with QUORATE_CACHE; \
-             what was done so far is kept and used next time",
-        )
+    if has(&["No space left on device", "no space left on device"]) {
+        Some(DISK_FULL)
     } else if has(&["Cannot connect to the Docker daemon", "permission denied while trying to connect"]) {
         Some("start the docker daemon, and see that you may use its socket (group docker)")
     } else if has(&[
@@ -146,6 +143,9 @@ pub(super) fn remedy_for(line: &str) -> Option<&'static str> {
         None
     }
 }
+
+pub(super) const DISK_FULL: &str = "the disk is full: make room, or put the cache elsewhere with QUORATE_CACHE; what \
+                                    was done so far is kept and used next time";
 
 pub(super) const NEEDS_ROOT: &str = "making the node image needs root, for chroot and mounts: run it as root, or \
                                      allow sudo without a password, or do `sudo -v` just before";
@@ -194,6 +194,7 @@ mod tests {
     fn known_lines_of_output_have_a_remedy_and_others_none() {
         for (line, part) in [
             ("tar: x: Cannot write: No space left on device", Some("disk is full")),
+            ("Error processing tar file: write /x: no space left on device", Some("disk is full")),
             ("Err:1 http://m bookworm InRelease  Temporary failure resolving 'm'", Some("mirror")),
             ("E: Failed getting release file http://m/dists/bookworm/Release", Some("mirror")),
             ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", Some("docker daemon")),

@@ -13,6 +13,10 @@ use crate::record::Span;
 /// How often a lock that somebody else holds is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(200);
 
+/// With less than this free, a failure is taken for one of the disk: a program that met the end of it may have removed
+/// what it could not finish.
+const FULL: u64 = 64 << 20;
+
 /// The folders of the cache. All of it may be deleted when no Quorate runs.
 #[derive(Debug, Clone)]
 pub(super) struct Folders {
@@ -68,13 +72,21 @@ impl Folders {
 
 /// Fails unless so many bytes are free under a folder.
 pub(super) fn want_space(folder: &Path, what: &str, need: u64) -> Result<(), ArtifactError> {
-    let stat = rustix::fs::statvfs(folder)
-        .map_err(|errno| ArtifactError::file("look at the space under", folder)(errno.into()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let free = free(folder).map_err(ArtifactError::file("look at the space under", folder))?;
     if free < need {
         return Err(ArtifactError::Space { what: what.to_owned(), folder: folder.to_owned(), need, free });
     }
     Ok(())
+}
+
+/// Whether the disk that a file is on has next to nothing left.
+pub(super) fn is_full(file: &Path) -> bool {
+    file.parent().is_some_and(|folder| free(folder).is_ok_and(|free| free < FULL))
+}
+
+fn free(folder: &Path) -> std::io::Result<u64> {
+    let stat = rustix::fs::statvfs(folder)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Takes the lock of a file, and says so when another Quorate has it. It is given back when the file is dropped, and

@@ -115,7 +115,7 @@ async fn make(
     cancel: &CancellationToken,
 ) -> Result<(Kubernetes, String, String), ArtifactError> {
     let apt = Apt::derive(&folders.apt(), cancel).await?;
-    if at_hand.is_none() {
+    if at_hand.is_none() && request.sources().contains(&Source::Debian) {
         folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
     }
     let stop = cancel.child_token();
@@ -142,7 +142,7 @@ async fn make(
 }
 
 /// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
-const BUILD_SPACE: u64 = 6 << 30;
+const BUILD_SPACE: u64 = 5 << 30;
 
 async fn obtain(
     wanted: &Wanted,

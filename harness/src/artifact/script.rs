@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::{ArtifactError, NEEDS_ROOT, remedy_for};
+use super::error::{ArtifactError, DISK_FULL, NEEDS_ROOT, remedy_for};
+use super::folders;
 use crate::process::{Command, ProcessError};
 use crate::record::Span;
 
@@ -31,7 +32,7 @@ impl Script<'_> {
     pub(super) async fn run(self, span: &Arc<Span>, cancel: &CancellationToken) -> Result<(), ArtifactError> {
         let remedy = Arc::new(Mutex::new(None));
         let (found, shown) = (Arc::clone(&remedy), Arc::clone(span));
-        let command = self.command.deadline(DEADLINE).label(self.name).log(self.log).on_line(move |line| {
+        let command = self.command.deadline(DEADLINE).label(self.name).log(&self.log).on_line(move |line| {
             if !report(line, &shown)
                 && let Some(remedy) = remedy_for(line)
             {
@@ -43,7 +44,11 @@ impl Script<'_> {
             Err(source) if source.is_cancelled() => return Err(ArtifactError::Cancelled),
             Err(source) => Box::new(without_progress(source)),
         };
-        let remedy = *remedy.lock().unwrap_or_else(PoisonError::into_inner);
+        let remedy = match folders::is_full(&self.log) {
+            // Whatever a program says then, this is why.
+            true => Some(DISK_FULL),
+            false => *remedy.lock().unwrap_or_else(PoisonError::into_inner),
+        };
         Err(ArtifactError::Command { what: self.what.to_owned(), source, remedy: remedy.map(str::to_owned) })
     }
 }

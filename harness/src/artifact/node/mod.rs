@@ -23,7 +23,7 @@ use crate::record::Span;
 /// What a tree and its downloads take while it is made, with some room.
 const TREE_SPACE: u64 = 3 << 29;
 /// What an image takes in the cache while it is made, and again at the engine.
-const IMAGE_SPACE: u64 = 2 << 30;
+const IMAGE_SPACE: u64 = 1 << 30;
 /// How many hexadecimal digits of a key name a thing.
 const KEY: usize = 16;
 
@@ -129,7 +129,7 @@ pub(super) async fn image(
     want_tools(&[("gcc", "gcc and libc6-dev"), ("jq", "jq"), ("unshare", "util-linux"), ("tar", "tar")])?;
     folders.want_space("make the node image", IMAGE_SPACE)?;
     if let Some(root) = engine_root(cancel).await? {
-        want_space(&root, "store the node image at the docker engine", IMAGE_SPACE / 2)?;
+        want_space(&root, "store the node image at the docker engine", IMAGE_SPACE)?;
     }
     let tools = write_tools(folders)?;
     let work = folders.node().join(format!("{}.work", reference.replace(['/', ':'], "-")));

@@ -34,6 +34,7 @@ have_image() {
 }
 
 from_image() {
+  say "starting from $image"
   docker rm --force "$copy" > /dev/null 2>&1 || true
   docker create --name "$copy" --label quorate.base=1 "$image" true > /dev/null
   docker export "$copy" | tar -x --numeric-owner -C "$root"

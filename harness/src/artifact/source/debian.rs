@@ -15,7 +15,7 @@ use crate::artifact::version::{Version, Wanted, of_debian};
 use crate::process::is_on_path;
 
 /// What the build takes at its largest, with some room: sources, Go's build cache, binaries.
-const SPACE: u64 = 4 << 30;
+const SPACE: u64 = 5 << 29;
 
 /// The start of the folder's name. It changes with the way in which the package is built.
 fn prefix() -> String {
@@ -56,7 +56,9 @@ pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, 
     let command = as_user(&script, &context.apt.config, &context.cancel).await;
     let command = command.arg(&work).arg(&out).arg(version.to_string());
     let what = "build Kubernetes from Debian's source package";
-    Script { what, name: "build.sh", command, log: context.folders.log("kubernetes") }.run(&context.span, &context.cancel).await?;
+    Script { what, name: "build.sh", command, log: context.folders.log("kubernetes") }
+        .run(&context.span, &context.cancel)
+        .await?;
     Ok(Outcome::Here(cache::open(&out, &context.cancel).await?))
 }
 
