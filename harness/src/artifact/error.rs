@@ -66,7 +66,7 @@ pub enum ArtifactError {
         free: u64,
     },
     /// A file or folder could not be used.
-    #[error("failed to {what} {}: {source}", path.display())]
+    #[error("failed to {what} {}: {source}{}", path.display(), mend(full(source)))]
     File {
         /// What was to be done, as `read`.
         what: &'static str,
@@ -165,6 +165,10 @@ fn mend(remedy: Option<&str>) -> String {
     remedy.map(|remedy| format!("\n  mend it: {remedy}")).unwrap_or_default()
 }
 
+fn full(error: &std::io::Error) -> Option<&'static str> {
+    (error.kind() == std::io::ErrorKind::StorageFull).then_some(DISK_FULL)
+}
+
 fn gib(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / f64::from(1 << 30))
 }
@@ -184,6 +188,8 @@ mod tests {
             },
             ArtifactError::Checksum { url: "http://m/kubelet".into(), expected: "aa".into(), found: "bb".into() },
             ArtifactError::Space { what: "build Kubernetes".into(), folder: "/c".into(), need: 6 << 30, free: 3 << 29 },
+            ArtifactError::file("write", Path::new("/c/k"))(std::io::ErrorKind::StorageFull.into()),
+            ArtifactError::file("read", Path::new("/c/k"))(std::io::ErrorKind::NotFound.into()),
             ArtifactError::Host { problem: "no sudo".into(), remedy: NEEDS_ROOT.into() },
         ];
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -168,7 +168,8 @@ pub(super) async fn checksums(
 
 /// Whether a file has this text somewhere.
 async fn contains(path: &Path, text: &str, cancel: &CancellationToken) -> Result<bool, ArtifactError> {
-    let grep = Command::new("grep").args(["--quiet", "--text", "--fixed-strings", "--", text]).arg(path);
+    let grep =
+        Command::new("grep").args(["--quiet", "--text", "--fixed-strings", "--", text]).arg(path).env("LC_ALL", "C");
     match grep.run_async(cancel).await {
         Ok(_) => Ok(true),
         Err(ProcessError::Status { status, .. }) if status.code() == Some(1) => Ok(false),
