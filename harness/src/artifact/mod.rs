@@ -1,65 +1,221 @@
-//! Stub to be replaced.
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-/// x
-#[derive(Debug, Clone)]
-pub struct NodeImage {
-    /** x */
-    pub reference: String,
-    /** x */
-    pub kubernetes: Kubernetes,
-}
-/// x
-#[derive(Debug, Clone)]
-pub struct Kubernetes {
-    /** x */
-    pub version: String,
-    /** x */
-    pub source: String,
-    /** x */
-    pub folder: PathBuf,
-    /** x */
-    pub sha256: BTreeMap<String, String>,
-    /** x */
-    pub images: Vec<String>,
-    /** x */
-    pub has_dockershim: bool,
-}
-/// x
-#[derive(Debug, Clone)]
-pub enum Source {
-    /** x */
-    Folder(PathBuf),
-    /** x */
-    Cache,
-    /** x */
-    Mirror(String),
-    /** x */
-    Debian,
-}
-/// x
+//! What machines are made of: Kubernetes' programs from one of several sources, and the node image that has them, with
+//! everything cached by content.
+//!
+//! It makes no machine and knows none. What it does on the host, it does in scripts that lie beside the code.
+
+mod apt;
+mod error;
+mod folders;
+mod kubernetes;
+mod node;
+mod script;
+mod source;
+mod version;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use self::apt::Apt;
+use self::folders::Folders;
+use self::source::Context;
+use self::version::Wanted;
+use crate::event::{Phase, Verdict, What};
+use crate::record::{Recorder, Span, SpanOptions};
+
+pub use self::error::{Answer, ArtifactError};
+pub use self::kubernetes::Kubernetes;
+pub use self::source::{NotASource, Source};
+
+/// Which Kubernetes is wanted, and where it may come from.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /** x */
+    /// An exact version as `1.31.2`, a minor one as `1.31` for its newest patch, or none for what the first source has.
     pub version: Option<String>,
-    /** x */
+    /// Asked in this order; the first that has the version wins. None at all means [`Request::default`]'s.
     pub sources: Vec<Source>,
 }
-/// x
+
+impl Request {
+    fn sources(&self) -> &[Source] {
+        if self.sources.is_empty() { &[Source::Cache, Source::Debian] } else { &self.sources }
+    }
+}
+
+impl Default for Request {
+    /// Any version, from the cache or else from Debian's source package.
+    fn default() -> Self {
+        Self { version: None, sources: vec![Source::Cache, Source::Debian] }
+    }
+}
+
+/// The image that machines of the docker provider are started from.
+#[derive(Debug, Clone)]
+pub struct NodeImage {
+    /// Its name at the docker engine, as `quorate/node:0123456789abcdef`.
+    pub reference: String,
+    /// The Kubernetes inside.
+    pub kubernetes: Kubernetes,
+}
+
+/// Gets Kubernetes alone, for providers whose machines are not made from the node image.
+///
+/// Everything is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
+pub async fn kubernetes(
+    request: &Request,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<Kubernetes, ArtifactError> {
+    let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
+    let kubernetes = match source::at_hand(&wanted, request.sources(), &folders, cancel).await? {
+        Some(kubernetes) => kubernetes,
+        None => {
+            let apt = Apt::derive(&folders.apt(), cancel).await?;
+            obtain(&wanted, request, &folders, &apt, recorder, cancel).await?
+        }
+    };
+    record_kubernetes(&kubernetes, recorder);
+    Ok(kubernetes)
+}
+
+/// Makes sure that the docker engine has the node image for a Kubernetes, and says which it is.
+///
+/// Takes under a tenth of a second when nothing is to be done. Otherwise it gets Kubernetes and makes the machines'
+/// tree side by side; all of it is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
 pub async fn node_image(
-    _r: &Request,
-    _rec: &crate::record::Recorder,
-    _c: &tokio_util::sync::CancellationToken,
-) -> Result<NodeImage, std::io::Error> {
-    Ok(NodeImage {
-        reference: "quorate/node:first".into(),
-        kubernetes: Kubernetes {
-            version: "1.20.2".into(),
-            source: "stub".into(),
-            folder: "/".into(),
-            sha256: BTreeMap::new(),
-            images: vec![],
-            has_dockershim: false,
-        },
+    request: &Request,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<NodeImage, ArtifactError> {
+    let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
+    let at_hand = source::at_hand(&wanted, request.sources(), &folders, cancel).await?;
+    // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
+    let reference = at_hand.as_ref().map_or_else(|| "quorate/node:none".to_owned(), node::reference);
+    let known = node::image_id(&reference, cancel).await?;
+    let (kubernetes, reference, id) = match (at_hand, known) {
+        (Some(kubernetes), Some(id)) => (kubernetes, reference, id),
+        (at_hand, _) => make(&wanted, request, at_hand, &folders, recorder, cancel).await?,
+    };
+    record_kubernetes(&kubernetes, recorder);
+    let version = reference.rsplit(':').next().unwrap_or_default().to_owned();
+    let (name, source) =
+        ("node-image".to_owned(), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
+    let sha256 = [(reference.clone(), id.trim_start_matches("sha256:").to_owned())].into();
+    recorder.record(What::Artifact { name, version, source, sha256 });
+    Ok(NodeImage { reference, kubernetes })
+}
+
+async fn make(
+    wanted: &Wanted,
+    request: &Request,
+    at_hand: Option<Kubernetes>,
+    folders: &Folders,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<(Kubernetes, String, String), ArtifactError> {
+    let apt = Apt::derive(&folders.apt(), cancel).await?;
+    if at_hand.is_none() && request.sources().contains(&Source::Debian) {
+        folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
+    }
+    let stop = cancel.child_token();
+    let get = async {
+        match at_hand {
+            Some(kubernetes) => Ok(kubernetes),
+            None => obtain(wanted, request, folders, &apt, recorder, &stop).await,
+        }
+    };
+    let tree = async {
+        let span = start("machines' tree of files", recorder);
+        ended(&span, node::tree(folders, &apt, &span, &stop).await)
+    };
+    let (kubernetes, tree) = tokio::join!(stopping(&stop, get), stopping(&stop, tree));
+    let (kubernetes, tree) = match (kubernetes, tree) {
+        (Ok(kubernetes), Ok(tree)) => (kubernetes, tree),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+        // The second error is only the interruption that the first one caused.
+        (Err(first), Err(second)) => return Err(if first.is_cancelled() { second } else { first }),
+    };
+    let reference = node::reference(&kubernetes);
+    let id = image(&reference, &tree, &kubernetes, (folders, &apt), recorder, cancel).await?;
+    Ok((kubernetes, reference, id))
+}
+
+/// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
+const BUILD_SPACE: u64 = 5 << 30;
+
+async fn obtain(
+    wanted: &Wanted,
+    request: &Request,
+    folders: &Folders,
+    apt: &Apt,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<Kubernetes, ArtifactError> {
+    let span = start("Kubernetes", recorder);
+    let context =
+        Context { folders: folders.clone(), apt: apt.clone(), span: Arc::clone(&span), cancel: cancel.clone() };
+    ended(&span, source::obtain(wanted, request.sources(), &context).await)
+}
+
+async fn image(
+    reference: &str,
+    tree: &std::path::Path,
+    kubernetes: &Kubernetes,
+    cached: (&Folders, &Apt),
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<String, ArtifactError> {
+    if let Some(id) = node::image_id(reference, cancel).await? {
+        return Ok(id);
+    }
+    let span = start("node image", recorder);
+    ended(&span, node::image(reference, tree, kubernetes, cached, &span, cancel).await)?;
+    node::image_id(reference, cancel).await?.ok_or_else(|| ArtifactError::Host {
+        problem: format!("the docker engine does not have {reference}, which was just made"),
+        remedy: "see that nobody removes images at the same time, and start again".into(),
     })
+}
+
+fn wanted(request: &Request) -> Result<Wanted, ArtifactError> {
+    Wanted::parse(request.version.as_deref()).map_err(|error| ArtifactError::Host {
+        problem: error.to_string(),
+        remedy: "write it as major.minor.patch, or as major.minor for the newest patch".into(),
+    })
+}
+
+fn start(title: &str, recorder: &Recorder) -> Arc<Span> {
+    Arc::new(recorder.span(Phase::Prepare, title, SpanOptions::default()))
+}
+
+/// Ends a span as its work ended.
+fn ended<T>(span: &Span, result: Result<T, ArtifactError>) -> Result<T, ArtifactError> {
+    match &result {
+        Ok(_) => span.end(Verdict::Passed, None),
+        Err(error) if error.is_cancelled() => span.end(Verdict::Interrupted, None),
+        Err(error) => span.end(Verdict::Broken, Some(error.to_string())),
+    }
+    result
+}
+
+/// Stops what goes on beside this work when it fails.
+async fn stopping<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, ArtifactError>>,
+) -> Result<T, ArtifactError> {
+    let result = work.await;
+    if result.is_err() {
+        stop.cancel();
+    }
+    result
+}
+
+fn record_kubernetes(kubernetes: &Kubernetes, recorder: &Recorder) {
+    let Kubernetes { version, source, sha256, .. } = kubernetes.clone();
+    recorder.record(What::Artifact { name: "kubernetes".into(), version, source, sha256 });
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,13 +9,13 @@ use clap::{Parser, Subcommand};
 use crate::event::Verdict;
 
 mod clean;
+mod fetch;
 mod ls;
 mod plan;
 mod report;
 mod run;
 mod runs;
 mod schema;
-mod source;
 mod ssh;
 mod validate;
 mod which;
@@ -31,6 +31,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Fetch(fetch::Args),
     Validate(validate::Args),
     Plan(plan::Args),
     Schema(schema::Args),
@@ -45,6 +46,7 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => wait(run::run(args)),
+        Command::Fetch(args) => wait(fetch::run(args)),
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::source::SourceArg;
+use crate::artifact::Source;
 use crate::event::Verdict;
 use crate::plan::Plan;
 use crate::record::Recorder;
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     kubernetes_version: Option<String>,
     /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
     #[arg(long, value_name = "SOURCE")]
-    kubernetes_from: Vec<SourceArg>,
+    kubernetes_from: Vec<Source>,
     /// Leaves the machines when the run is over. `quorate clean RUN` removes them.
     #[arg(long)]
     keep: bool,
@@ -69,11 +69,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
     let terminal = show(&args, &session);
-    let options = Options {
-        provider: args.provider,
-        sources: args.kubernetes_from.into_iter().map(Into::into).collect(),
-        keep: args.keep,
-    };
+    let options = Options { provider: args.provider, sources: args.kubernetes_from, keep: args.keep };
     let outcome = session.run(options, cancel).await;
     signals.abort();
     // The task holds a recorder, which the terminal waits for.

@@ -1,0 +1,203 @@
+//! Where Kubernetes comes from: sources that are asked in order, until one has the version that is wanted.
+
+mod cache;
+mod debian;
+mod folder;
+mod mirror;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::apt::Apt;
+use super::error::{Answer, ArtifactError};
+use super::folders::Folders;
+use super::kubernetes::Kubernetes;
+use super::version::Wanted;
+use crate::record::Span;
+
+/// Something that has binaries of Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A folder of the user's, with all seven binaries.
+    Folder(PathBuf),
+    /// What earlier runs downloaded or built.
+    Cache,
+    /// The URL of a site that is laid out like the upstream download site.
+    Mirror(String),
+    /// Debian's source package `kubernetes`, built with Debian's Go.
+    Debian,
+}
+
+/// A text that names no source.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no source of Kubernetes; there are folder:PATH, cache, mirror:URL and debian")]
+pub struct NotASource(String);
+
+impl FromStr for Source {
+    type Err = NotASource;
+
+    fn from_str(text: &str) -> Result<Self, NotASource> {
+        match text.split_once(':') {
+            None if text == "cache" => Ok(Self::Cache),
+            None if text == "debian" => Ok(Self::Debian),
+            Some(("folder", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
+            Some(("mirror", url)) if url.starts_with("http://") || url.starts_with("https://") => {
+                Ok(Self::Mirror(url.trim_end_matches('/').to_owned()))
+            }
+            _ => Err(NotASource(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "folder:{}", path.display()),
+            Self::Cache => f.write_str("cache"),
+            Self::Mirror(url) => write!(f, "mirror:{url}"),
+            Self::Debian => f.write_str("debian"),
+        }
+    }
+}
+
+/// What a source says when it is asked.
+enum Outcome {
+    /// It has what is wanted, and here it is.
+    Here(Kubernetes),
+    /// It does not have it, and says why.
+    No(String),
+    /// Only work would tell.
+    Unknown,
+}
+
+/// What every source works with.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) folders: Folders,
+    pub(super) apt: Apt,
+    pub(super) span: Arc<Span>,
+    pub(super) cancel: CancellationToken,
+}
+
+/// What can be had at once, without network and without building, if the order of sources allows to say.
+pub(super) async fn at_hand(
+    wanted: &Wanted,
+    sources: &[Source],
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Option<Kubernetes>, ArtifactError> {
+    for source in sources {
+        match look(source, wanted, folders, cancel).await? {
+            Outcome::Here(kubernetes) => return Ok(Some(kubernetes)),
+            Outcome::No(_) => {}
+            Outcome::Unknown => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Gets Kubernetes from the first source that has what is wanted.
+pub(super) async fn obtain(
+    wanted: &Wanted,
+    sources: &[Source],
+    context: &Context,
+) -> Result<Kubernetes, ArtifactError> {
+    let mut answers = Vec::new();
+    for source in sources {
+        let outcome = match look(source, wanted, &context.folders, &context.cancel).await? {
+            Outcome::Unknown => work(source, wanted, context).await?,
+            outcome => outcome,
+        };
+        match outcome {
+            Outcome::Here(kubernetes) => return Ok(kubernetes),
+            Outcome::No(said) => {
+                context.span.progress(format!("{source}: {said}"));
+                answers.push(Answer { source: source.to_string(), said });
+            }
+            Outcome::Unknown => {}
+        }
+    }
+    Err(ArtifactError::NotFound { wanted: wanted.to_string(), answers })
+}
+
+async fn look(
+    source: &Source,
+    wanted: &Wanted,
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Outcome, ArtifactError> {
+    match source {
+        Source::Folder(path) => folder::look(path, wanted, folders, cancel).await,
+        Source::Cache => cache::look("", wanted, folders, cancel).await,
+        Source::Mirror(url) => mirror::look(url, wanted, folders, cancel).await,
+        Source::Debian => debian::look(wanted, folders, cancel).await,
+    }
+}
+
+async fn work(source: &Source, wanted: &Wanted, context: &Context) -> Result<Outcome, ArtifactError> {
+    match source {
+        Source::Mirror(url) => mirror::work(url, wanted, context).await,
+        Source::Debian => debian::work(wanted, context).await,
+        Source::Folder(_) | Source::Cache => Ok(Outcome::Unknown),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::kubernetes::tests::fake_binaries;
+    use super::*;
+    use crate::event::Phase;
+    use crate::record::{Recorder, SpanOptions};
+
+    pub(super) fn context(folders: &Folders) -> Context {
+        let span = Arc::new(Recorder::unwritten().span(Phase::Prepare, "test", SpanOptions::default()));
+        let (sources, config) = (folders.apt().join("tree.sources"), folders.apt().join("apt.conf"));
+        let apt = Apt { config, sources, mirror: None, keyring: None };
+        Context { folders: folders.clone(), apt, span, cancel: CancellationToken::new() }
+    }
+
+    #[test]
+    fn sources_are_read_as_they_are_written() {
+        for text in ["cache", "debian", "folder:/opt/k8s", "folder:bin", "mirror:https://mirror.example/k8s"] {
+            assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
+        }
+        assert_eq!("mirror:http://m/".parse::<Source>().unwrap(), Source::Mirror("http://m".into()));
+        for text in ["", "folder", "folder:", "mirror:", "mirror:ftp://m", "cache:x", "ubuntu"] {
+            assert!(text.parse::<Source>().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_source_that_has_the_version_wins() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = Folders::at(temp.path().join("cache")).unwrap();
+        let (old, new) = (temp.path().join("old"), temp.path().join("new"));
+        fake_binaries(&old, "1.20.2");
+        fake_binaries(&new, "1.31.2");
+        fake_binaries(&folders.kubernetes().join("debian-x-v1.31.2"), "1.31.2");
+        let sources = [Source::Folder(old.clone()), Source::Folder(new.clone()), Source::Cache];
+        for (wanted, folder) in [(None, &old), (Some("1.20"), &old), (Some("1.31.2"), &new)] {
+            let wanted = Wanted::parse(wanted).unwrap();
+            let found = obtain(&wanted, &sources, &context(&folders)).await.unwrap();
+            assert_eq!(&found.folder, folder, "{wanted}");
+            let at_hand = at_hand(&wanted, &sources, &folders, &CancellationToken::new()).await.unwrap();
+            assert_eq!(at_hand, Some(found));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_version_that_no_source_has_is_an_error_with_all_answers() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = Folders::at(temp.path().join("cache")).unwrap();
+        let old = temp.path().join("old");
+        fake_binaries(&old, "1.20.2");
+        let sources = [Source::Folder(old), Source::Folder("/nonexistent".into()), Source::Cache];
+        let error = obtain(&Wanted::parse(Some("1.31.2")).unwrap(), &sources, &context(&folders)).await.unwrap_err();
+        let text = error.to_string().replace(&temp.path().display().to_string(), "TEMP");
+        insta::assert_snapshot!(text);
+    }
+}
