@@ -8,7 +8,7 @@ set -euo pipefail
 
 work=$1 out=$2 version=$3
 export GO111MODULE=off CGO_ENABLED=0 GOFLAGS='' GOTOOLCHAIN=local
-export GOPATH=$work/gopath GOCACHE=$work/gocache
+export GOPATH=$work/gopath GOCACHE=$work/gocache GOTMPDIR=$work/tmp
 tree=$GOPATH/src/k8s.io/kubernetes
 components=(kubeadm kubelet kube-apiserver kube-controller-manager kube-scheduler kube-proxy)
 tags=providerless,dockerless
@@ -24,6 +24,7 @@ take_lock() {
     flock 9
     mkdir -p "$work"
   fi
+  rm -rf "$work/tmp"
 }
 
 download() {
@@ -123,6 +124,7 @@ finish() {
 
 take_lock
 [ -d "$out" ] && exit 0
+mkdir "$GOTMPDIR"
 download
 unpack
 generate_openapi
