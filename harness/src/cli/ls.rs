@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 
 use crate::run::store::{Folder, Owner, StoreError};
+use crate::run::sysctl;
 
 /// Lists what runs use, keep or left behind on this host.
 #[derive(Debug, clap::Args)]
@@ -21,12 +22,14 @@ pub(crate) async fn run(_args: Args) -> ExitCode {
 async fn list() -> Result<(), StoreError> {
     let mut out = anstream::stdout();
     let mut empty = true;
+    let mut busy = false;
     for folder in Folder::all()? {
         let owner = folder.owner()?;
         if owner == Owner::Nothing {
             continue;
         }
         empty = false;
+        busy |= owner != Owner::Orphaned;
         let card = folder.card();
         let scenario = card.as_ref().map_or("?", |card| card.scenario.as_str());
         let age = card.as_ref().map_or_else(|| "?".to_owned(), |card| age(card.started));
@@ -34,6 +37,11 @@ async fn list() -> Result<(), StoreError> {
         for thing in folder.remains().await? {
             let _ = writeln!(out, "    {thing}");
         }
+    }
+    let settings = sysctl::pending().unwrap_or_default();
+    if !busy && !settings.is_empty() {
+        empty = false;
+        let _ = writeln!(out, "settings of this host that kubelet changed: sudo sysctl -w {}", settings.join(" "));
     }
     if empty {
         let _ = writeln!(out, "nothing: no run uses or left anything here");

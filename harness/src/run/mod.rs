@@ -5,7 +5,7 @@ mod evidence;
 mod gate;
 mod monitor;
 pub mod store;
-mod sysctl;
+pub mod sysctl;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,7 +172,7 @@ async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<
         if keep { "leave the machines" } else { "remove the machines" },
         SpanOptions::default(),
     );
-    let removed = if keep { folder.enter(&Entry::Kept) } else { folder.remove().await };
+    let removed = if keep { folder.keep() } else { folder.remove().await };
     match removed {
         Ok(()) => {
             span.end(Verdict::Passed, None);

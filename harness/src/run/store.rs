@@ -134,7 +134,9 @@ impl Folder {
         for sub in ["", "vagrant", "ssh", "credentials", "logs", "rendered", "machines"] {
             folder.make(&folder.path.join(sub))?;
         }
-        let alive = folder.lock()?.ok_or_else(|| StoreError::Alive { run: folder.run.clone() })?;
+        // Whoever looks at the folder right now holds the lock for a moment only.
+        let alive = folder.lock(FlockOperation::LockExclusive)?;
+        let alive = alive.ok_or_else(|| StoreError::Alive { run: folder.run.clone() })?;
         let card = Card { run: folder.run.clone(), scenario: scenario.to_owned(), started };
         let path = folder.path.join("run.json");
         let text =
@@ -188,6 +190,11 @@ impl Folder {
         write().map_err(|source| StoreError::File { path: path.clone(), source })
     }
 
+    /// Leaves what the run made to whoever looks at it later.
+    pub fn keep(&self) -> Result<(), StoreError> {
+        if self.ledger()?.is_empty() { Ok(()) } else { self.enter(&Entry::Kept) }
+    }
+
     /// What the ledger says is still to be removed. A last line that was cut off was never acted on.
     pub fn ledger(&self) -> Result<Vec<Entry>, StoreError> {
         let path = self.path.join(LEDGER);
@@ -208,7 +215,7 @@ impl Folder {
 
     /// Whether anybody looks after the run's things.
     pub fn owner(&self) -> Result<Owner, StoreError> {
-        if self.lock()?.is_none() {
+        if self.lock(FlockOperation::NonBlockingLockExclusive)?.is_none() {
             return Ok(Owner::Alive);
         }
         let ledger = self.ledger()?;
@@ -251,12 +258,14 @@ impl Folder {
             }
         }
         self.enter(&Entry::Removed)?;
-        sysctl::restore_if_last(self).map_err(|source| StoreError::File { path: sysctl::path(), source })
+        sysctl::restore_if_last(self).await.map_err(|source| StoreError::File { path: sysctl::path(), source })
     }
 
     /// Removes the things of a run that nobody looks after.
     pub async fn remove_orphan(&self) -> Result<(), StoreError> {
-        let _alive = self.lock()?.ok_or_else(|| StoreError::Alive { run: self.run.clone() })?;
+        let _alive = self
+            .lock(FlockOperation::NonBlockingLockExclusive)?
+            .ok_or_else(|| StoreError::Alive { run: self.run.clone() })?;
         self.remove().await
     }
 
@@ -278,11 +287,11 @@ impl Folder {
         StoreError::Machines { run: self.run.clone(), source }
     }
 
-    fn lock(&self) -> Result<Option<Alive>, StoreError> {
+    fn lock(&self, operation: FlockOperation) -> Result<Option<Alive>, StoreError> {
         let path = self.path.join(LOCK);
         let file = File::options().create(true).append(true).open(&path);
         let file = file.map_err(|source| StoreError::File { path: path.clone(), source })?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match flock(&file, operation) {
             Ok(()) => Ok(Some(Alive { _lock: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(StoreError::File { path, source: error.into() }),
