@@ -21,7 +21,9 @@ pub fn output(program: &str, args: &[&str]) -> String {
 pub fn labelled(label: &str) -> Vec<String> {
     let mut all = containers(label);
     let filter = format!("label=quorate.run={label}");
-    all.extend(output("docker", &["network", "ls", "--filter", &filter, "--format", "{{.Name}}"]).lines().map(str::to_owned));
+    all.extend(
+        output("docker", &["network", "ls", "--filter", &filter, "--format", "{{.Name}}"]).lines().map(str::to_owned),
+    );
     all
 }
 
@@ -128,7 +130,10 @@ impl Foreign {
 
     /// Whether it is there.
     pub fn exists(&self) -> bool {
-        Command::new("docker").args([self.kind, "inspect", &self.name]).output().is_ok_and(|output| output.status.success())
+        Command::new("docker")
+            .args([self.kind, "inspect", &self.name])
+            .output()
+            .is_ok_and(|output| output.status.success())
     }
 }
 
@@ -141,26 +146,27 @@ impl Drop for Foreign {
 /// A small file system in memory, until it is dropped.
 #[derive(Debug)]
 pub struct SmallDisk {
-    folder: PathBuf,
+    folder: tempfile::TempDir,
 }
 
 impl SmallDisk {
     /// Mounts one of so many MiB. Needs root.
-    pub fn mount(folder: PathBuf, mebibytes: u32) -> Self {
-        std::fs::create_dir(&folder).unwrap();
-        output("mount", &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "quorate-test", folder.to_str().unwrap()]);
+    pub fn mount(mebibytes: u32) -> Self {
+        let folder = tempfile::Builder::new().prefix("quorate-disk-").tempdir().unwrap();
+        let (size, at) = (format!("size={mebibytes}m"), folder.path().to_str().unwrap());
+        output("mount", &["-t", "tmpfs", "-o", &size, "quorate-test", at]);
         Self { folder }
     }
 
     /// Where it is mounted.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// Writes until not one more byte fits.
     pub fn fill(&self) -> PathBuf {
         use std::io::Write;
-        let path = self.folder.join("fill");
+        let path = self.folder().join("fill");
         let mut file = std::fs::File::create(&path).unwrap();
         for block in [1 << 16, 1 << 12, 1] {
             while file.write_all(&vec![b'x'; block]).is_ok() {}
@@ -171,6 +177,6 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.folder).output();
+        let _ = Command::new("umount").arg("--lazy").arg(self.folder.path()).output();
     }
 }

@@ -195,9 +195,10 @@ impl Running<'_> {
 
     /// Follows the log until a span of this title has started.
     pub fn until_started(&mut self, title: &str) {
-        self.until(&format!("`{title}` starts"), |what| {
-            matches!(what, What::SpanStarted { title: started, .. } if started.starts_with(title))
-        });
+        self.until(
+            &format!("`{title}` starts"),
+            |what| matches!(what, What::SpanStarted { title: started, .. } if started.starts_with(title)),
+        );
     }
 
     /// Waits until something is found; the run must go on meanwhile.
@@ -334,7 +335,12 @@ impl Finished {
         assert!(listed.starts_with("nothing"), "quorate ls lists{listed}{}", self.story());
     }
 
-    /// Whether a signal ended it.
+    /// Its exit code, unless a signal ended it.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// The signal that ended it.
     pub fn killed_by(&self) -> Option<i32> {
         self.status.signal()
     }

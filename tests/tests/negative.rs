@@ -16,13 +16,16 @@ fn fails(file: &str, because: &[&str]) -> Finished {
 
 #[test]
 fn a_killed_master_that_is_still_expected_is_named() {
-    let run = fails("killed-master-still-expected.yaml", &["step 3", "expected all nodes Ready within 60s", "master2"]);
+    let run = fails("killed-master-still-expected.yaml", &["step 3", "expected all nodes Ready within 1m", "master2"]);
     assert!(!run.reason().contains("master1") && !run.reason().contains("master3"), "{}", run.story());
 }
 
 #[test]
 fn the_outage_after_two_masters_were_killed_is_named() {
-    fails("two-masters-killed.yaml", &["no good answer of the API through the balancer for", "less than 5s is allowed"]);
+    fails(
+        "two-masters-killed.yaml",
+        &["no good answer of the API through the balancer for", "less than 5s is allowed"],
+    );
 }
 
 #[test]

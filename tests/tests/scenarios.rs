@@ -80,7 +80,9 @@ fn trial(provider: &dyn Provider, file: &Path, hindrance: Option<&str>, asked: O
                 Ok(())
             })
         }
-        Some(reason) if asked.is_some() => failing(name, format!("QUORATE_PROVIDER asks for {provider_name}: {reason}")),
+        Some(reason) if asked.is_some() => {
+            failing(name, format!("QUORATE_PROVIDER asks for {provider_name}: {reason}"))
+        }
         Some(reason) => ignored(name, provider_name, &reason),
     }
 }
@@ -91,7 +93,9 @@ fn topology(file: &Path) -> Result<Topology, String> {
 }
 
 fn ignored(name: String, provider: &str, reason: &str) -> Trial {
-    Trial::test(name, || Ok(())).with_kind(format!("{provider}: {reason}")).with_ignored_flag(true)
+    let kind = format!("{provider}: {reason}");
+    let reason = kind.clone();
+    Trial::test(name, move || Err(reason.into())).with_kind(kind).with_ignored_flag(true)
 }
 
 fn failing(name: String, reason: String) -> Trial {
