@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(5);
 /// How often a running program is looked at for its deadline and for cancellation.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How long to wait for the end of the output of a program that has ended.
+const FINISH: Duration = Duration::from_millis(1);
 /// How many last lines of output an error shows.
 const TAIL: usize = 12;
 
@@ -285,7 +287,7 @@ impl Command {
         };
         let handle = expression.start().map_err(|source| self.start_error(source))?;
         drop(expression);
-        let ended = self.wait(&handle, cancel);
+        let ended = self.wait(&handle, reader.as_ref(), cancel);
         let captured = handle.into_output().map_err(|source| self.output_error(source))?;
         let mut output = Output {
             stdout: String::from_utf8_lossy(&captured.stdout).into_owned(),
@@ -346,19 +348,32 @@ impl Command {
         })
     }
 
-    fn wait(&self, handle: &duct::Handle, cancel: &CancellationToken) -> Ended {
+    /// Waits for the program and for all that have its output open: one that it left behind counts as part of it.
+    fn wait(&self, handle: &duct::Handle, reader: Option<&Reader>, cancel: &CancellationToken) -> Ended {
         let started = Instant::now();
+        let ended = || {
+            let itself = !matches!(handle.wait_timeout(GLANCE), Ok(None));
+            let read = reader.is_none_or(Reader::is_finished);
+            if itself && !read {
+                std::thread::sleep(FINISH);
+            }
+            itself && read
+        };
         let why = loop {
-            match handle.wait_timeout(GLANCE) {
-                Ok(Some(_)) | Err(_) => return Ended::Itself,
-                Ok(None) if cancel.is_cancelled() => break Ended::Cancelled,
-                Ok(None) if started.elapsed() > self.deadline => break Ended::Deadline,
-                Ok(None) => {}
+            match ended() {
+                true => return Ended::Itself,
+                false if cancel.is_cancelled() => break Ended::Cancelled,
+                false if started.elapsed() > self.deadline => break Ended::Deadline,
+                false => {}
             }
         };
         signal(handle, Signal::TERM);
-        if !matches!(handle.wait_timeout(GRACE), Ok(Some(_))) {
-            signal(handle, Signal::KILL);
+        let asked = Instant::now();
+        while !ended() {
+            if asked.elapsed() > GRACE {
+                signal(handle, Signal::KILL);
+                break;
+            }
         }
         why
     }
@@ -371,6 +386,9 @@ impl Command {
         ProcessError::Output { command: self.display(), source }
     }
 }
+
+/// The thread that reads what a program prints, to the end of its output.
+type Reader = std::thread::JoinHandle<std::io::Result<String>>;
 
 enum Ended {
     Itself,
@@ -555,9 +573,10 @@ mod tests {
             let command = sh("sleep 1000 & echo $!").deadline(Duration::from_secs(1));
             let command = if streamed { command.on_line(|_| {}) } else { command };
             let started = Instant::now();
-            let output = run(&command).unwrap();
+            let error = run(&command).unwrap_err();
+            assert!(matches!(error, ProcessError::Deadline { .. }), "{error:?}");
             assert!(started.elapsed() < Duration::from_secs(20));
-            assert!(!goes_on(output.stdout.trim()), "streamed: {streamed}");
+            assert!(!goes_on(&error.tail()[0]), "streamed: {streamed}");
         }
     }
 
