@@ -179,3 +179,64 @@ impl Drop for Span {
         self.end(Verdict::Interrupted, Some("was abandoned".to_owned()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::history;
+
+    #[test]
+    fn events_are_on_disk_and_with_followers_before_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let recorder = Recorder::create(&path).unwrap();
+        let mut followed = recorder.follow();
+        for number in 1..=3 {
+            recorder.notice(number.to_string());
+            assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), number);
+            let event = followed.try_recv().unwrap();
+            assert_eq!(event.what, What::Notice { message: number.to_string() });
+        }
+        assert!(recorder.failure().is_none());
+    }
+
+    #[test]
+    fn a_log_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let _recorder = Recorder::create(&path).unwrap();
+        assert_eq!(Recorder::create(&path).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert!(matches!(history::read(&path), Err(history::Error::Empty { .. })));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_once_and_followers_go_on() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let recorder = Recorder::with(Some(full));
+        let mut followed = recorder.follow();
+        recorder.notice("one");
+        recorder.notice("two");
+        assert_eq!(recorder.failure().unwrap().kind(), std::io::ErrorKind::StorageFull);
+        assert!(recorder.failure().is_none());
+        assert!(followed.try_recv().is_ok() && followed.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_span_ends_once_and_as_interrupted_when_it_is_dropped() {
+        let recorder = Recorder::unwritten();
+        let mut followed = recorder.follow();
+        let one = recorder.span(Phase::Prepare, "one", SpanOptions::default());
+        let two = recorder.span(Phase::Prepare, "two", SpanOptions::default());
+        let ids = (one.id(), two.id());
+        one.end(Verdict::Passed, None);
+        one.end(Verdict::Failed, None);
+        drop((one, two));
+        let ends: Vec<_> = std::iter::from_fn(|| followed.try_recv().ok())
+            .filter_map(|event| match event.what {
+                What::SpanEnded { span, verdict, .. } => Some((span, verdict)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ends, [(ids.0, Verdict::Passed), (ids.1, Verdict::Interrupted)]);
+    }
+}

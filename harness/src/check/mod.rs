@@ -57,3 +57,6 @@ fn unlisted(of: &str, world: &World, since: f64) -> Option<String> {
 fn sentence(missing: &[String]) -> Option<String> {
     (!missing.is_empty()).then(|| missing.join("; "))
 }
+
+#[cfg(test)]
+mod tests;

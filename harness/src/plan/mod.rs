@@ -211,3 +211,91 @@ impl fmt::Display for Invariant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{LoadOptions, load};
+
+    /// Plans steps, which stand from line 4 on.
+    fn plan(steps: &[&str]) -> Result<Plan, Vec<Refusal>> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("scenario.yaml");
+        let steps = steps.iter().map(|step| format!("  - {step}\n")).collect::<String>();
+        std::fs::write(&file, format!("name: planned\ntopology: stacked-3\nsteps:\n{steps}")).unwrap();
+        Plan::of(&load(&file, &LoadOptions::default()).unwrap().scenario)
+    }
+
+    #[test]
+    fn steps_keep_their_order_their_lines_and_their_deadlines() {
+        let plan = plan(&[
+            "expect: { nodes: ready, within: 90s }",
+            "kill: [master1, master2]",
+            "hold: 30s",
+            "start: [master1, master2]",
+            "stop-service: { service: etcd, on: master2 }",
+        ]);
+        let plan = plan.unwrap();
+        let steps: Vec<_> = plan.steps.iter().map(|step| (step.title.as_str(), step.line, step.deadline)).collect();
+        let expected = [
+            ("expect all nodes Ready within 90s", 4, Duration::from_secs(90)),
+            ("kill master1, master2", 5, FAULT),
+            ("hold for 30s", 6, Duration::from_secs(30)),
+            ("start master1, master2", 7, FAULT),
+            ("stop etcd on master2", 8, FAULT),
+        ];
+        assert_eq!(steps, expected);
+        assert_eq!(plan.notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_line_and_a_remedy() {
+        let cases: [(&[&str], u32, &str); 8] = [
+            (&["kill: master2", "kill: master2"], 5, "master2 is off already: it was killed at line 4"),
+            (&["kill: master2", "kill: masters"], 5, "master2 is off already"),
+            (&["start: master2"], 4, "master2 is not off here"),
+            (&["kill: master2", "start: master2", "start: master2"], 6, "master2 is not off here"),
+            (&["start-service: { service: kubelet, on: master1 }"], 4, "kubelet of master1 is not stopped here"),
+            (
+                &["stop-service: { service: etcd, on: master1 }", "stop-service: { service: etcd, on: masters }"],
+                5,
+                "etcd of master1 is stopped already, at line 4",
+            ),
+            (
+                &["kill: master1", "stop-service: { service: etcd, on: master1 }"],
+                5,
+                "master1 is off here: it was killed at line 4",
+            ),
+            (
+                &["stop-service: { service: etcd, on: master1 }", "start-service: { service: kubelet, on: master1 }"],
+                5,
+                "kubelet of master1 is not stopped here",
+            ),
+        ];
+        for (steps, line, problem) in cases {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
+            assert!(!refusals[0].remedy.is_empty());
+        }
+    }
+
+    #[test]
+    fn all_that_makes_no_sense_is_said_at_once() {
+        let refusals = plan(&["start: master1", "kill: master2", "start: master3"]).unwrap_err();
+        assert_eq!(refusals.iter().map(|refusal| refusal.line).collect::<Vec<_>>(), [4, 6]);
+    }
+
+    #[test]
+    fn health_that_is_expected_of_a_machine_that_is_off_is_noted_and_planned() {
+        let plan = plan(&[
+            "kill: master2",
+            "expect: { nodes: ready, within: 60s }",
+            "expect: { node: master2, is: not-ready, within: 60s }",
+            "start: master2",
+            "expect: { etcd: healthy, within: 60s }",
+        ]);
+        let expected = "line 5 expects health while master2, killed at line 4, is not started again";
+        assert_eq!(plan.unwrap().notes, [expected]);
+    }
+}

@@ -42,3 +42,17 @@ fn haproxy_cfg(topology: &Topology) -> Result<String, minijinja::Error> {
     };
     render(include_str!("haproxy.cfg"), values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::LoadBalancerCheck;
+
+    #[test]
+    fn haproxys_configuration_stays_as_it_is() {
+        let mut topology = super::super::support::topology();
+        insta::assert_snapshot!("haproxy-tcp", haproxy_cfg(&topology).unwrap());
+        topology.load_balancer.check = LoadBalancerCheck::Readyz;
+        insta::assert_snapshot!("haproxy-readyz", haproxy_cfg(&topology).unwrap());
+    }
+}

@@ -82,4 +82,15 @@ mod tests {
         assert!(!cri_socket("1.23.17").contains("://"));
         assert!(cri_socket("1.24.0").starts_with("unix://"));
     }
+
+    #[test]
+    fn kubeadms_files_stay_as_they_are() {
+        for version in ["1.20.2", "1.24.0", "1.31.0"] {
+            let provisioner = super::super::support::provisioner(version);
+            let masters: Vec<_> = provisioner.topology.masters().collect();
+            insta::assert_snapshot!(format!("init-{version}"), init(&provisioner, masters[0], "cgroupfs").unwrap());
+            let hash = "sha256:0123456789abcdef";
+            insta::assert_snapshot!(format!("join-{version}"), join(&provisioner, masters[1], hash).unwrap());
+        }
+    }
 }

@@ -10,6 +10,8 @@ mod join;
 mod kubeadm;
 mod network;
 mod node;
+#[cfg(test)]
+mod support;
 mod workload;
 
 use futures::future::try_join_all;

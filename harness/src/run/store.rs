@@ -1,7 +1,7 @@
 //! The folders of runs on disk: what each run made, written down before it is made, and how it is removed again.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -181,7 +181,8 @@ impl Folder {
     pub fn enter(&self, entry: &Entry) -> Result<(), StoreError> {
         let path = self.path.join(LEDGER);
         let write = || {
-            let mut file = File::options().create(true).append(true).open(&path)?;
+            let mut file = File::options().create(true).read(true).append(true).open(&path)?;
+            drop_cut_line(&mut file)?;
             let mut line = serde_json::to_vec(entry)?;
             line.push(b'\n');
             file.write_all(&line)?;
@@ -304,6 +305,14 @@ impl Folder {
     }
 }
 
+/// Takes away a last line that was cut off, as by a full disk, so that the next one is not lost in it.
+fn drop_cut_line(file: &mut File) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    if whole < bytes.len() { file.set_len(whole as u64) } else { Ok(()) }
+}
+
 /// The folder that has the folders of all runs.
 pub fn runs() -> PathBuf {
     paths::state().join("runs")
@@ -315,5 +324,98 @@ fn remove_folder(path: &Path) -> Result<(), StoreError> {
             Err(StoreError::File { path: path.to_owned(), source: error })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = Folder { path: temp.path().to_owned(), run: "20260102-030405-abcd".into() };
+        (temp, folder)
+    }
+
+    fn machines() -> Entry {
+        Entry::Machines { provider: "docker".into() }
+    }
+
+    fn append(folder: &Folder, text: &str) {
+        let mut file = File::options().create(true).append(true).open(folder.path().join(LEDGER)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_is_read_as_it_was_written_up_to_what_was_removed() {
+        let (_temp, folder) = folder();
+        assert_eq!(folder.ledger().unwrap(), []);
+        let sockets = Entry::Folder { path: "/tmp/x".into() };
+        for entry in [&sockets, &machines()] {
+            folder.enter(entry).unwrap();
+        }
+        assert_eq!(folder.ledger().unwrap(), [sockets, machines()]);
+        folder.enter(&Entry::Removed).unwrap();
+        assert_eq!(folder.ledger().unwrap(), []);
+        folder.enter(&machines()).unwrap();
+        assert_eq!(folder.ledger().unwrap(), [machines()]);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_was_never_acted_on() {
+        let (_temp, folder) = folder();
+        folder.enter(&machines()).unwrap();
+        append(&folder, r#"{"kind":"rem"#);
+        assert_eq!(folder.ledger().unwrap(), [machines()]);
+        // What is written next is not lost in it, as when the disk was full and is not any more.
+        folder.enter(&Entry::Removed).unwrap();
+        assert_eq!(folder.ledger().unwrap(), []);
+    }
+
+    #[test]
+    fn a_whole_line_that_makes_no_sense_is_an_error_that_names_the_file() {
+        let (_temp, folder) = folder();
+        append(&folder, "{\"kind\":\"spaceship\"}\n");
+        let error = folder.ledger().unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }));
+        assert!(error.to_string().contains(LEDGER), "{error}");
+    }
+
+    #[test]
+    fn a_run_is_alive_while_somebody_holds_it() {
+        let (_temp, folder) = folder();
+        folder.enter(&machines()).unwrap();
+        let alive = folder.lock().unwrap().unwrap();
+        assert_eq!(folder.owner().unwrap(), Owner::Alive);
+        drop(alive);
+        assert_eq!(folder.owner().unwrap(), Owner::Orphaned);
+    }
+
+    #[test]
+    fn a_run_that_has_ended_is_told_by_its_ledger() {
+        let (_temp, folder) = folder();
+        let states = [
+            (None, Owner::Nothing),
+            (Some(machines()), Owner::Orphaned),
+            (Some(Entry::Kept), Owner::Kept),
+            (Some(Entry::Removed), Owner::Nothing),
+        ];
+        for (entry, expected) in states {
+            entry.iter().for_each(|entry| folder.enter(entry).unwrap());
+            assert_eq!(folder.owner().unwrap(), expected, "after {entry:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_alive_is_not_removed_as_an_orphan() {
+        let (temp, folder) = folder();
+        let sockets = temp.path().join("sockets");
+        std::fs::create_dir(&sockets).unwrap();
+        folder.enter(&Entry::Folder { path: sockets.clone() }).unwrap();
+        let alive = folder.lock().unwrap();
+        assert!(matches!(folder.remove_orphan().await, Err(StoreError::Alive { .. })));
+        assert!(sockets.exists());
+        assert_eq!(folder.remains().await.unwrap(), [format!("folder {}", sockets.display())]);
+        drop(alive);
     }
 }

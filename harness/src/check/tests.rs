@@ -1,0 +1,338 @@
+//! Judgements of histories written by hand: what is believed, what is not, and why.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::world::World;
+use super::{Judgement, judge, names, violation};
+use crate::event::{Event, What};
+use crate::scenario::{Check, Invariant, LoadOptions, MachineName, NodeState, Placement, Topology, load_topology};
+
+const MASTERS: [&str; 3] = ["master1", "master2", "master3"];
+
+fn wall(at: f64) -> Timestamp {
+    let start: Timestamp = "2026-11-23T06:00:00Z".parse().unwrap();
+    start + SignedDuration::from_millis((at * 1e3).round() as i64)
+}
+
+fn topology() -> Topology {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/topologies/stacked-3.yaml");
+    load_topology(&file, &LoadOptions::default()).unwrap().topology
+}
+
+fn name(name: &str) -> MachineName {
+    MachineName(name.to_owned())
+}
+
+/// A history in the making.
+#[derive(Default, Clone)]
+struct Story(World);
+
+impl Story {
+    /// A cluster that is well, seen at 10 s: all nodes Ready, leases renewed, one pod on every master, etcd agreed.
+    fn healthy() -> Self {
+        let mut story = Self::default();
+        for master in MASTERS {
+            story = story
+                .node(10.0, master, "True")
+                .lease(10.0, master, 9.0)
+                .pod(10.0, &format!("sh-cgi-{master}"), Some(master), 8.0)
+                .etcd(10.0, master, Ok(("1", 3)));
+        }
+        story.daemon_set(10.0, true).listed(10.0)
+    }
+
+    fn add(mut self, at: f64, what: What) -> Self {
+        self.0.apply(&Event { at, wall: wall(at), what });
+        self
+    }
+
+    fn node(self, at: f64, node: &str, ready: &str) -> Self {
+        let reason = if ready == "True" { "KubeletReady" } else { "NodeStatusUnknown" };
+        self.add(
+            at,
+            What::Node { node: node.into(), ready: ready.into(), reason: reason.into(), roles: vec!["master".into()] },
+        )
+    }
+
+    fn lease(self, at: f64, node: &str, renewed: f64) -> Self {
+        self.add(at, What::NodeLease { node: node.into(), renewed: wall(renewed) })
+    }
+
+    fn daemon_set(self, at: f64, exists: bool) -> Self {
+        self.add(at, What::DaemonSet { name: "sh-cgi".into(), exists, desired: 3, ready: 3 })
+    }
+
+    fn pod(self, at: f64, pod: &str, node: Option<&str>, started: f64) -> Self {
+        self.pod_as(at, pod, node, started, "Running", true, false)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn pod_as(
+        self,
+        at: f64,
+        pod: &str,
+        node: Option<&str>,
+        started: f64,
+        phase: &str,
+        ready: bool,
+        terminating: bool,
+    ) -> Self {
+        let what = What::Pod {
+            owner: "sh-cgi".into(),
+            pod: pod.into(),
+            node: node.map(str::to_owned),
+            phase: phase.into(),
+            ready,
+            terminating,
+            address: None,
+            started: Some(wall(started)),
+        };
+        self.add(at, what)
+    }
+
+    /// A member with its leader and the number of members that it knows, or what is wrong with it.
+    fn etcd(self, at: f64, machine: &str, is: Result<(&str, usize), &str>) -> Self {
+        let (leader, members) = is.map_or((None, None), |(leader, members)| (Some(leader.to_owned()), Some(members)));
+        let (machine, member, error) = (machine.to_owned(), None, is.err().map(str::to_owned));
+        self.add(at, What::Etcd { machine, healthy: is.is_ok(), member, leader, members, error })
+    }
+
+    /// All watches have listed everything.
+    fn listed(self, at: f64) -> Self {
+        let all = [names::NODES, names::LEASES, names::DAEMON_SETS, names::PODS];
+        all.into_iter()
+            .fold(self, |story, of| story.add(at, What::Watch { of: of.into(), connected: true, error: None }))
+    }
+
+    fn cut(self, at: f64, of: &str, error: &str) -> Self {
+        self.add(at, What::Watch { of: of.into(), connected: false, error: Some(error.into()) })
+    }
+
+    /// A fault that was begun at one time and seen to be so at another.
+    fn fault(self, begun: f64, at: f64, verb: &str, machine: &str) -> Self {
+        let heals = verb.starts_with("start");
+        let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), String::new());
+        let what = What::Fault { step: None, verb, machine, service: None, heals, begun: wall(begun), proof };
+        self.add(at, what)
+    }
+
+    /// A request that was sent at one time and whose outcome was known at another.
+    fn sample(self, sent: f64, done: f64, ok: bool) -> Self {
+        let error = (!ok).then(|| "connection refused".to_owned());
+        let latency_ms = (done - sent) * 1000.0;
+        self.add(done, What::ApiSample { ok, status: None, latency_ms, error })
+    }
+
+    fn holds(&self, check: &Check, since: f64) {
+        assert_eq!(judge(check, &topology(), &self.0, since), Judgement::Holds);
+    }
+
+    /// The check does not hold, and all of these words are in the reason.
+    fn misses(&self, check: &Check, since: f64, words: &[&str]) {
+        match judge(check, &topology(), &self.0, since) {
+            Judgement::Holds => panic!("it holds, but should not for {words:?}"),
+            Judgement::NotYet(reason) => {
+                for word in words {
+                    assert!(reason.contains(word), "`{word}` is not in: {reason}");
+                }
+            }
+        }
+    }
+}
+
+const PODS: fn() -> Check = || Check::DaemonSet { name: "sh-cgi".into(), pods: Placement::OnePerMaster };
+
+fn is(node: &str, is: NodeState) -> Check {
+    Check::Node { node: name(node), is }
+}
+
+#[test]
+fn a_cluster_that_is_well_holds_every_check_of_health() {
+    let story = Story::healthy().sample(11.0, 11.1, true);
+    for check in [Check::NodesReady, PODS(), Check::EtcdHealthy { members: 3 }, Check::ApiReachable] {
+        story.holds(&check, 10.0);
+    }
+}
+
+#[test]
+fn nothing_is_known_of_an_empty_world() {
+    let story = Story::default();
+    for check in [Check::NodesReady, PODS(), Check::EtcdHealthy { members: 3 }, Check::ApiReachable] {
+        story.misses(&check, 0.0, &["since the step began"]);
+    }
+    story.misses(&Check::ApiUnreachable, 0.0, &["only the last 0 requests"]);
+}
+
+#[test]
+fn what_was_listed_before_the_step_does_not_count() {
+    let story = Story::healthy();
+    story.misses(&Check::NodesReady, 10.5, &["nodes could not be listed", "no answer yet"]);
+    story.misses(&PODS(), 10.5, &["daemonsets could not be listed"]);
+    story.misses(&Check::EtcdHealthy { members: 3 }, 10.5, &["the member on master1 was not looked at"]);
+    story.clone().cut(11.0, names::NODES, "connection reset").misses(
+        &Check::NodesReady,
+        10.5,
+        &["nodes could not be listed", "connection reset"],
+    );
+    story.listed(11.0).holds(&Check::NodesReady, 10.5);
+}
+
+#[test]
+fn ready_after_a_kill_is_not_believed_without_a_new_lease() {
+    let killed = Story::healthy().fault(20.0, 20.5, "kill", "master2").listed(21.0);
+    killed.misses(&Check::NodesReady, 20.5, &["master2 is called Ready, but", "since `kill`"]);
+    killed.misses(&is("master2", NodeState::Ready), 20.5, &["master2"]);
+    killed.holds(&is("master1", NodeState::Ready), 20.5);
+
+    let started = killed.fault(30.0, 34.0, "start", "master2").listed(35.0);
+    started.misses(&Check::NodesReady, 34.0, &["master2", "since `start`"]);
+    // A lease from between the kill and the start can only be one that was on its way when the power went.
+    started.clone().lease(35.5, "master2", 29.9).misses(&Check::NodesReady, 34.0, &["master2"]);
+    // kubelet may be up before the start is seen to have happened.
+    started.lease(35.5, "master2", 33.0).holds(&Check::NodesReady, 34.0);
+}
+
+#[test]
+fn a_stopped_kubelet_is_seen_by_its_lease() {
+    let stopped = Story::healthy().fault(20.0, 20.5, "stop-service", "master3").listed(21.0);
+    stopped.clone().lease(21.0, "master3", 20.4).misses(&Check::NodesReady, 20.5, &["master3", "`stop-service`"]);
+    stopped.lease(21.0, "master3", 20.6).holds(&Check::NodesReady, 20.5);
+}
+
+#[test]
+fn a_node_is_not_ready_when_its_condition_says_so() {
+    let check = is("master2", NodeState::NotReady);
+    Story::healthy().misses(&check, 10.0, &["master2 is Ready still"]);
+    for condition in ["Unknown", "False"] {
+        let story = Story::healthy().node(60.0, "master2", condition).listed(60.0);
+        story.holds(&check, 60.0);
+        story.misses(&Check::NodesReady, 60.0, &["master2 is not Ready (NodeStatusUnknown)"]);
+    }
+    let gone = Story::healthy().node(60.0, "master2", "absent").listed(60.0);
+    gone.misses(&check, 60.0, &["master2 is no node of the cluster"]);
+    gone.misses(&Check::NodesReady, 60.0, &["master2 is no node of the cluster"]);
+}
+
+#[test]
+fn all_nodes_that_are_missed_are_named() {
+    let story = Story::healthy().node(11.0, "master1", "False").node(11.0, "master3", "Unknown");
+    story.misses(&Check::NodesReady, 10.0, &["master1", "; master3"]);
+}
+
+#[test]
+fn a_pod_running_from_before_a_restart_is_not_believed() {
+    let restarted =
+        Story::healthy().fault(20.0, 20.5, "kill", "master2").fault(30.5, 34.0, "start", "master2").listed(35.0);
+    restarted.misses(&PODS(), 34.0, &["sh-cgi-master2", "known before master2 was switched on"]);
+    let anew = restarted.clone().pod(36.0, "sh-cgi-master2", Some("master2"), 35.0);
+    anew.holds(&PODS(), 34.0);
+    // Kubernetes tells whole seconds, so a start in the same second counts.
+    restarted.pod(36.0, "sh-cgi-master2", Some("master2"), 30.0).holds(&PODS(), 34.0);
+}
+
+#[test]
+fn a_service_that_was_stopped_makes_no_pod_stale() {
+    let story = Story::healthy().fault(20.0, 20.5, "stop-service", "master2").listed(21.0);
+    story.holds(&PODS(), 20.5);
+}
+
+#[test]
+fn pods_are_where_they_should_be_and_nowhere_else() {
+    let story = Story::healthy;
+    let cases = [
+        (story().pod(11.0, "sh-cgi-x", Some("master1"), 8.0), "master1 has 2 pods of it"),
+        (story().pod(11.0, "sh-cgi-x", Some("worker1"), 8.0), "sh-cgi-x runs on worker1, where none should be"),
+        (story().pod(11.0, "sh-cgi-x", None, 8.0), "sh-cgi-x is bound to no node"),
+        (
+            story().pod_as(11.0, "sh-cgi-master3", Some("master3"), 8.0, "absent", false, true),
+            "master3 has no pod of it",
+        ),
+        (
+            story().pod_as(11.0, "sh-cgi-master3", Some("master3"), 8.0, "Running", true, true),
+            "sh-cgi-master3 on master3 is being deleted",
+        ),
+        (
+            story().pod_as(11.0, "sh-cgi-master3", Some("master3"), 8.0, "Pending", false, false),
+            "sh-cgi-master3 on master3 is Pending and not ready",
+        ),
+        (
+            story().pod_as(11.0, "sh-cgi-master3", Some("master3"), 8.0, "Running", false, false),
+            "sh-cgi-master3 on master3 is Running and not ready",
+        ),
+        (story().daemon_set(11.0, false), "there is no daemonset `sh-cgi`"),
+    ];
+    for (story, reason) in cases {
+        story.misses(&PODS(), 10.0, &[reason]);
+    }
+}
+
+#[test]
+fn pods_of_other_daemonsets_do_not_count() {
+    let other = What::Pod {
+        owner: "other".into(),
+        pod: "other-1".into(),
+        node: Some("master1".into()),
+        phase: "Running".into(),
+        ready: true,
+        terminating: false,
+        address: None,
+        started: None,
+    };
+    Story::healthy().add(11.0, other).holds(&PODS(), 10.0);
+}
+
+#[test]
+fn etcd_is_healthy_when_all_members_agree() {
+    let check = Check::EtcdHealthy { members: 3 };
+    let cases = [
+        (Story::healthy().etcd(11.0, "master3", Ok(("2", 3))), "the members follow 2 leaders: 1, 2"),
+        (Story::healthy().etcd(11.0, "master3", Ok(("1", 2))), "the member on master3 knows 2 members and not 3"),
+        (Story::healthy().etcd(11.0, "master3", Err("timed out")), "the member on master3 is not healthy: timed out"),
+    ];
+    for (story, reason) in cases {
+        story.misses(&check, 10.0, &[reason]);
+    }
+    Story::healthy().misses(&Check::EtcdHealthy { members: 2 }, 10.0, &["knows 3 members and not 2"]);
+}
+
+#[test]
+fn the_api_is_reachable_by_the_latest_request_sent_since_the_step_began() {
+    let story = Story::default().sample(9.0, 12.0, true);
+    story.misses(&Check::ApiReachable, 10.0, &["no request to the API has ended"]);
+    story.clone().sample(11.0, 12.5, true).holds(&Check::ApiReachable, 10.0);
+    let failing = story.sample(11.0, 12.5, true).sample(12.0, 13.0, false);
+    failing.misses(&Check::ApiReachable, 10.0, &["does not answer through the balancer: connection refused"]);
+}
+
+#[test]
+fn the_api_is_unreachable_after_two_seconds_of_failed_requests() {
+    let mut story = Story::default();
+    for sent in 0..7 {
+        story = story.sample(10.0 + f64::from(sent) * 0.25, 10.1 + f64::from(sent) * 0.25, false);
+    }
+    story.misses(&Check::ApiUnreachable, 10.0, &["only the last 7 requests"]);
+    let story = story.sample(11.75, 11.8, false);
+    story.holds(&Check::ApiUnreachable, 10.0);
+    story.misses(&Check::ApiUnreachable, 10.1, &["only the last 7 requests"]);
+    story.sample(12.0, 12.1, true).misses(&Check::ApiUnreachable, 10.0, &["only the last 0 requests"]);
+}
+
+#[test]
+fn an_outage_lasts_from_the_last_good_request_to_the_latest_failed_one() {
+    let bound = |seconds| Invariant::ApiOutageBelow(Duration::from_secs_f64(seconds));
+    let down = Story::default().sample(10.0, 10.1, true).sample(10.25, 14.25, false).sample(15.0, 15.1, false);
+    assert!((down.0.outage.length() - 5.0).abs() < 1e-9, "{:?}", down.0.outage);
+    assert_eq!(violation(&bound(5.1), &down.0), None);
+    let message = violation(&bound(5.0), &down.0).unwrap();
+    assert!(message.contains("for 5.0 s, and less than 5s is allowed") && message.contains("refused"), "{message}");
+
+    // A slow request that was sent meanwhile and came through after all shortens it.
+    assert_eq!(violation(&bound(5.0), &down.clone().sample(13.0, 16.0, true).0), None);
+    // A good one ends it.
+    assert_eq!(down.sample(16.0, 16.1, true).0.outage.length(), 0.0);
+    // Before the first good one there is nothing that could have gone away.
+    assert_eq!(Story::default().sample(1.0, 2.0, false).sample(60.0, 61.0, false).0.outage.length(), 0.0);
+}

@@ -1,0 +1,49 @@
+//! A provisioner whose files can be rendered without machines, for tests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Part, Provisioner, Secrets};
+use crate::artifact::Kubernetes;
+use crate::cluster::Access;
+use crate::machine::Fleet;
+use crate::machine::provider::{self, Site};
+use crate::record::Recorder;
+use crate::scenario::{LoadOptions, Topology, load_topology};
+
+/// The topology that ships.
+pub(super) fn topology() -> Topology {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/topologies/stacked-3.yaml");
+    load_topology(&file, &LoadOptions::default()).expect("the shipped topology is good").topology
+}
+
+/// A provisioner for containers with this version of Kubernetes, whose secrets are known.
+pub(super) fn provisioner(version: &str) -> Provisioner {
+    let (topology, recorder) = (topology(), Recorder::unwritten());
+    let site = Site { run: "20260102-030405-abcd".into(), folder: "/the-run".into(), network: topology.network };
+    let docker = provider::by_name("docker").expect("docker is a provider");
+    let fleet = Fleet::new(docker, site, &topology, "/the-sockets".into(), recorder.clone());
+    let kubernetes = Kubernetes {
+        version: version.to_owned(),
+        source: "a test".into(),
+        folder: "/nowhere".into(),
+        sha256: BTreeMap::new(),
+        images: Vec::new(),
+        has_dockershim: false,
+    };
+    let mut provisioner = Provisioner::new(Part {
+        topology,
+        fleet: Arc::new(fleet),
+        kubernetes,
+        access: Access::new("/the-run/credentials".into()),
+        recorder,
+        cancel: CancellationToken::new(),
+        folder: "/the-run".into(),
+    });
+    provisioner.secrets =
+        Secrets { token: "abcdef.0123456789abcdef".into(), certificate_key: "0123456789abcdef".repeat(4) };
+    provisioner
+}

@@ -1,0 +1,40 @@
+//! Scenarios that must fail, and say why. A harness that cannot fail proves nothing.
+
+#![allow(clippy::unwrap_used)]
+
+use quorate::event::Verdict;
+use quorate_scenarios::{Bench, Finished, fixture};
+
+const QUORATE: &str = env!("CARGO_BIN_EXE_quorate-under-test");
+
+fn fails(file: &str, because: &[&str]) -> Finished {
+    let bench = Bench::new(QUORATE);
+    let run = bench.run(&fixture(file), &[]);
+    run.assert(Verdict::Failed).because(because).left_nothing(&bench);
+    run
+}
+
+#[test]
+fn a_killed_master_that_is_still_expected_is_named() {
+    let run = fails("killed-master-still-expected.yaml", &["step 3", "expected all nodes Ready within 1m", "master2"]);
+    assert!(!run.reason().contains("master1") && !run.reason().contains("master3"), "{}", run.story());
+}
+
+#[test]
+fn the_outage_after_two_masters_were_killed_is_named() {
+    fails(
+        "two-masters-killed.yaml",
+        &["no good answer of the API through the balancer for", "less than 5s is allowed"],
+    );
+}
+
+#[test]
+fn the_master_that_a_daemonset_leaves_out_is_named() {
+    let run = fails("daemonset-leaves-one-out.yaml", &["step 2", "master3 has no pod of it"]);
+    assert!(!run.reason().contains("master1") && !run.reason().contains("master2"), "{}", run.story());
+}
+
+#[test]
+fn a_stopped_balancer_is_told_as_an_api_that_does_not_answer_through_it() {
+    fails("balancer-stopped.yaml", &["step 3", "the API does not answer through the balancer", "efused"]);
+}

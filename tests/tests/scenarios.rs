@@ -1,0 +1,109 @@
+//! Every scenario that ships, on every provider: one test each, as `docker::kill-master2`.
+//!
+//! A provider that cannot be used here has its tests ignored, with the reason before their names. If
+//! `QUORATE_PROVIDER` asks for it, they fail. No usable provider at all is a failing test too: what could not be run
+//! has not passed.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Trial};
+use quorate::event::Verdict;
+use quorate::machine::provider::{self, Provider};
+use quorate::process::is_on_path;
+use quorate::scenario::{self, LoadOptions, Rendering, Topology};
+use quorate_scenarios::{Bench, workspace};
+use tokio_util::sync::CancellationToken;
+
+const QUORATE: &str = env!("CARGO_BIN_EXE_quorate-under-test");
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(1);
+    let asked = std::env::var("QUORATE_PROVIDER").ok().filter(|asked| !asked.is_empty());
+    let mut trials = Vec::new();
+    let mut hindrances = Vec::new();
+    let providers = provider::all();
+    for provider in &providers {
+        let hindrance = hindrance(provider.as_ref()).await;
+        for file in files() {
+            trials.push(trial(provider.as_ref(), &file, hindrance.as_deref(), asked.as_deref()));
+        }
+        hindrances.extend(hindrance.map(|reason| format!("{}: {reason}", provider.name())));
+    }
+    if let Some(unknown) = asked.filter(|asked| providers.iter().all(|provider| provider.name() != asked)) {
+        trials.push(failing(format!("provider {unknown}"), format!("QUORATE_PROVIDER is no provider: {unknown}")));
+    } else if hindrances.len() == providers.len() {
+        let reason = format!("no scenario can run here:\n  {}", hindrances.join("\n  "));
+        trials.push(failing("a provider can be used here".into(), reason));
+    }
+    // The runtime must not be waited in by a test that blocks.
+    tokio::task::spawn_blocking(move || libtest_mimic::run(&arguments, trials).exit()).await.unwrap();
+}
+
+/// The scenarios that ship, sorted.
+fn files() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(workspace().join("scenarios")).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "there are no scenarios");
+    files
+}
+
+/// Why a provider cannot be used on this host, in a few words.
+async fn hindrance(provider: &dyn Provider) -> Option<String> {
+    if !is_on_path("vagrant") {
+        return Some("vagrant is not on the PATH".into());
+    }
+    let unusable = provider.usable(&CancellationToken::new()).await.err()?;
+    unusable.to_string().lines().next().map(str::to_owned)
+}
+
+fn trial(provider: &dyn Provider, file: &Path, hindrance: Option<&str>, asked: Option<&str>) -> Trial {
+    let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let (provider_name, name) = (provider.name(), format!("{}::{stem}", provider.name()));
+    if asked.is_some_and(|asked| asked != provider_name) {
+        return ignored(name, provider_name, "QUORATE_PROVIDER asks for another");
+    }
+    let topology = match topology(file) {
+        Ok(topology) => topology,
+        Err(problems) => return failing(name, problems),
+    };
+    let hindrance = hindrance.map(str::to_owned).or_else(|| provider.refusal(&topology));
+    match hindrance {
+        None => {
+            let file = file.to_owned();
+            Trial::test(name, move || {
+                passes(&file, provider_name);
+                Ok(())
+            })
+        }
+        Some(reason) if asked.is_some() => {
+            failing(name, format!("QUORATE_PROVIDER asks for {provider_name}: {reason}"))
+        }
+        Some(reason) => ignored(name, provider_name, &reason),
+    }
+}
+
+fn topology(file: &Path) -> Result<Topology, String> {
+    let loaded = scenario::load(file, &LoadOptions::default());
+    loaded.map(|loaded| loaded.scenario.topology).map_err(|problems| problems.render(Rendering::Plain))
+}
+
+fn ignored(name: String, provider: &str, reason: &str) -> Trial {
+    let kind = format!("{provider}: {reason}");
+    let reason = kind.clone();
+    Trial::test(name, move || Err(reason.into())).with_kind(kind).with_ignored_flag(true)
+}
+
+fn failing(name: String, reason: String) -> Trial {
+    Trial::test(name, move || Err(reason.into()))
+}
+
+fn passes(file: &Path, provider: &str) {
+    let bench = Bench::new(QUORATE);
+    let run = bench.run(file, &["--provider", provider]);
+    run.assert(Verdict::Passed).left_nothing(&bench);
+}

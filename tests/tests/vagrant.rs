@@ -1,0 +1,58 @@
+//! The rendered Vagrantfile of every topology that ships, on every provider: the real Vagrant takes it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use quorate::machine::provider::{self, Provider, Site};
+use quorate::machine::vagrant::{self, Vagrant};
+use quorate::scenario::{self, LoadOptions, Rendering, Topology};
+use quorate_scenarios::{host, workspace};
+use tokio_util::sync::CancellationToken;
+
+/// Every topology with every provider.
+fn combinations() -> Vec<(Topology, Box<dyn Provider>)> {
+    let folder = workspace().join("scenarios/topologies");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let topology = |file: &PathBuf| {
+        let loaded = scenario::load_topology(file, &LoadOptions::default());
+        loaded.unwrap_or_else(|problems| panic!("{}", problems.render(Rendering::Plain))).topology
+    };
+    let each = |topology: Topology| provider::all().into_iter().map(move |provider| (topology.clone(), provider));
+    let all: Vec<_> = files.iter().map(topology).flat_map(each).collect();
+    assert!(!all.is_empty());
+    all
+}
+
+fn rendered(topology: &Topology, provider: &dyn Provider, folder: &Path) -> String {
+    let site = Site { run: "20260102-030405-abcd".into(), folder: folder.to_owned(), network: topology.network };
+    vagrant::render(topology, &site, provider.name(), provider.rendering(topology, &site, None)).unwrap()
+}
+
+#[tokio::test]
+async fn vagrant_takes_every_vagrantfile() {
+    host::which("vagrant");
+    for (topology, provider) in combinations() {
+        let run = tempfile::tempdir().unwrap();
+        for folder in ["vagrant", "ssh"] {
+            std::fs::create_dir(run.path().join(folder)).unwrap();
+        }
+        // Vagrant looks whether the key is there.
+        std::fs::write(run.path().join("ssh/id_ed25519"), "").unwrap();
+        let text = rendered(&topology, provider.as_ref(), run.path());
+        std::fs::write(run.path().join("vagrant/Vagrantfile"), &text).unwrap();
+        let vagrant = Vagrant::new(run.path().join("vagrant"), provider.name(), run.path().join("vagrant.log"));
+        if let Err(error) = vagrant.validate(&CancellationToken::new()).await {
+            panic!("{} on {}: {error}\n{text}", topology.name, provider.name());
+        }
+    }
+}
+
+#[test]
+fn vagrantfiles_stay_as_they_are() {
+    for (topology, provider) in combinations() {
+        let name = format!("{}-{}", topology.name, provider.name());
+        insta::assert_snapshot!(name, rendered(&topology, provider.as_ref(), Path::new("/the-run")));
+    }
+}
