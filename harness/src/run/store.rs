@@ -385,7 +385,7 @@ mod tests {
     fn a_run_is_alive_while_somebody_holds_it() {
         let (_temp, folder) = folder();
         folder.enter(&machines()).unwrap();
-        let alive = folder.lock().unwrap().unwrap();
+        let alive = folder.lock(FlockOperation::NonBlockingLockExclusive).unwrap().unwrap();
         assert_eq!(folder.owner().unwrap(), Owner::Alive);
         drop(alive);
         assert_eq!(folder.owner().unwrap(), Owner::Orphaned);
@@ -412,7 +412,7 @@ mod tests {
         let sockets = temp.path().join("sockets");
         std::fs::create_dir(&sockets).unwrap();
         folder.enter(&Entry::Folder { path: sockets.clone() }).unwrap();
-        let alive = folder.lock().unwrap();
+        let alive = folder.lock(FlockOperation::NonBlockingLockExclusive).unwrap();
         assert!(matches!(folder.remove_orphan().await, Err(StoreError::Alive { .. })));
         assert!(sockets.exists());
         assert_eq!(folder.remains().await.unwrap(), [format!("folder {}", sockets.display())]);
