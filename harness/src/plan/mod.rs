@@ -238,11 +238,11 @@ mod tests {
         let plan = plan.unwrap();
         let steps: Vec<_> = plan.steps.iter().map(|step| (step.title.as_str(), step.line, step.deadline)).collect();
         let expected = [
-            ("expect all nodes Ready within 90s", 4, Duration::from_secs(90)),
+            ("expect all nodes Ready within 1m30s", 4, Duration::from_secs(90)),
             ("kill master1, master2", 5, FAULT),
             ("hold for 30s", 6, Duration::from_secs(30)),
             ("start master1, master2", 7, FAULT),
-            ("stop etcd on master2", 8, FAULT),
+            ("stop-service etcd on master2", 8, FAULT),
         ];
         assert_eq!(steps, expected);
         assert_eq!(plan.notes, Vec::<String>::new());
@@ -250,21 +250,25 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_remedy() {
-        let cases: [(&[&str], u32, &str); 8] = [
-            (&["kill: master2", "kill: master2"], 5, "master2 is off already: it was killed at line 4"),
-            (&["kill: master2", "kill: masters"], 5, "master2 is off already"),
+        let cases: [(&[&str], u32, &str); 12] = [
+            (&["kill: master2", "kill: master2"], 5, "master2 is off here, since line 4"),
+            (&["kill: master2", "stop: masters"], 5, "master2 is off here, since line 4"),
+            (&["stop: master2", "pause: master2"], 5, "master2 is off here, since line 4"),
+            (&["pause: master2", "kill: master2"], 5, "master2 is paused here, since line 4"),
             (&["start: master2"], 4, "master2 is not off here"),
+            (&["pause: master2", "start: master2"], 5, "master2 is not off here"),
             (&["kill: master2", "start: master2", "start: master2"], 6, "master2 is not off here"),
+            (&["resume: master2"], 4, "master2 is not paused here"),
             (&["start-service: { service: kubelet, on: master1 }"], 4, "kubelet of master1 is not stopped here"),
             (
-                &["stop-service: { service: etcd, on: master1 }", "stop-service: { service: etcd, on: masters }"],
+                &["stop-service: { service: etcd, on: master1 }", "kill-service: { service: etcd, on: masters }"],
                 5,
-                "etcd of master1 is stopped already, at line 4",
+                "etcd of master1 is stopped here, since line 4",
             ),
             (
                 &["kill: master1", "stop-service: { service: etcd, on: master1 }"],
                 5,
-                "master1 is off here: it was killed at line 4",
+                "master1 is off here, since line 4",
             ),
             (
                 &["stop-service: { service: etcd, on: master1 }", "start-service: { service: kubelet, on: master1 }"],
@@ -295,7 +299,7 @@ mod tests {
             "start: master2",
             "expect: { etcd: healthy, within: 60s }",
         ]);
-        let expected = "line 5 expects health while master2, killed at line 4, is not started again";
+        let expected = "line 5 expects health while master2 is down since line 4";
         assert_eq!(plan.unwrap().notes, [expected]);
     }
 }
