@@ -18,3 +18,12 @@ fn folder(variable: &str, base: Option<PathBuf>, fallback: &str) -> PathBuf {
         .map(PathBuf::from)
         .unwrap_or_else(|| base.unwrap_or_else(|| PathBuf::from(fallback)).join("quorate"))
 }
+
+/// What to do about an error of a file that this host's disk has no room for, to be said after it; nothing for others.
+pub(crate) fn remedy(error: &std::io::Error) -> &'static str {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        "\n  mend it: make room on that disk, or keep runs on another one with QUORATE_STATE"
+    } else {
+        ""
+    }
+}

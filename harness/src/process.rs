@@ -94,7 +94,7 @@ pub enum ProcessError {
         command: String,
     },
     /// Its output could not be read or stored.
-    #[error("the output of `{command}` cannot be kept: {source}")]
+    #[error("the output of `{command}` cannot be kept: {source}{}", crate::paths::remedy(.source))]
     Output {
         /// The command line.
         command: String,

@@ -115,7 +115,9 @@ impl Log {
         let Some(file) = &mut self.file else { return Ok(()) };
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
-        file.write_all(&line)
+        // A half-written line would spoil the next one, should the disk have room again by then.
+        let whole = file.metadata()?.len();
+        file.write_all(&line).inspect_err(|_| drop(file.set_len(whole)))
     }
 }
 

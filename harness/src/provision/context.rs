@@ -88,7 +88,7 @@ pub enum StepError {
     #[error("a template cannot be rendered: {0}")]
     Template(#[from] minijinja::Error),
     /// A file could not be written on this host.
-    #[error("{path} cannot be written: {source}", path = path.display())]
+    #[error("{path} cannot be written: {source}{}", crate::paths::remedy(.source), path = path.display())]
     File {
         /// The file.
         path: PathBuf,

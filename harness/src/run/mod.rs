@@ -131,7 +131,10 @@ impl Session {
         let ended = ended.unwrap_or_else(|panic| Err(Failure::Broken(format!("this is a bug of Quorate: {panic}"))));
         let ended = finish(&self.folder, &self.recorder, keep, ended).await;
         let ended = match self.recorder.failure() {
-            Some(error) => Err(Failure::Broken(format!("the log of events could not be written: {error}"))),
+            Some(error) => {
+                let remedy = crate::paths::remedy(&error);
+                Err(Failure::Broken(format!("the log of events could not be written: {error}{remedy}")))
+            }
             None => ended,
         };
         let (verdict, reason) = match ended {

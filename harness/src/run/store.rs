@@ -14,7 +14,6 @@ use super::sysctl;
 use crate::machine::provider::{self, ProviderError};
 use crate::machine::vagrant::Vagrant;
 use crate::paths;
-use crate::process::ProcessError;
 
 const LEDGER: &str = "ledger.jsonl";
 const LOCK: &str = "lock";
@@ -55,7 +54,7 @@ pub struct Card {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file of the run cannot be read or written.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}{}", paths::remedy(.source), path = path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -274,11 +273,9 @@ impl Folder {
         let Some(provider) = provider::by_name(provider_name) else { return Ok(()) };
         let vagrant = Vagrant::new(self.path.join("vagrant"), provider.name(), self.path.join("logs/vagrant.log"));
         if vagrant.folder().join(".vagrant").exists() {
-            match vagrant.destroy(DESTROY).await {
-                // What Vagrant cannot remove, the sweep below does.
-                Ok(())
-                | Err(ProcessError::Status { .. } | ProcessError::Start { .. } | ProcessError::Deadline { .. }) => {}
-                Err(error) => return Err(self.machines(error.into())),
+            // What Vagrant cannot remove, whatever hinders it, the sweep below does.
+            if let Err(error) = vagrant.destroy(DESTROY).await {
+                tracing::debug!(%error, "the machines are removed without Vagrant");
             }
         }
         provider.sweep(&provider::prefix(&self.run)).await.map_err(|source| self.machines(source))
