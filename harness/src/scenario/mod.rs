@@ -1,7 +1,7 @@
 //! The language of scenario and topology files: what a person wrote, fully checked, with the position of everything.
 //!
-//! Text becomes a tree with places ([`yaml`]); the tree is decoded by one file for each idea, driven by tables of keys
-//! ([`table`]) of which the JSON Schema is made as well; problems are collected, never stopped at ([`problem`]).
+//! Text becomes a tree with places (`yaml`); the tree is decoded by one file for each idea, driven by tables of keys
+//! (`table`) of which the JSON Schema is made as well; problems are collected, never stopped at (`problem`).
 //!
 //! This module knows nothing of providers, machines or clusters; [`crate::plan`] holds a scenario against a provider.
 
