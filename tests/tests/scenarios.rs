@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Trial};
@@ -24,20 +25,26 @@ async fn main() {
     arguments.test_threads.get_or_insert(1);
     let asked = std::env::var("QUORATE_PROVIDER").ok().filter(|asked| !asked.is_empty());
     let mut trials = Vec::new();
-    let mut hindrances = Vec::new();
+    let mut reasons = BTreeSet::new();
     let providers = provider::all();
     for provider in &providers {
         let hindrance = hindrance(provider.as_ref()).await;
         for file in files() {
-            trials.push(trial(provider.as_ref(), &file, hindrance.as_deref(), asked.as_deref()));
+            let name = format!("{}::{}", provider.name(), file.file_stem().unwrap().to_string_lossy());
+            match trial(name, provider.as_ref(), &file, hindrance.as_deref(), asked.as_deref()) {
+                Ok(runs) => trials.push(runs),
+                Err((ignored, reason)) => {
+                    trials.push(ignored);
+                    reasons.insert(reason);
+                }
+            }
         }
-        hindrances.extend(hindrance.map(|reason| format!("{}: {reason}", provider.name())));
     }
     if let Some(unknown) = asked.filter(|asked| providers.iter().all(|provider| provider.name() != asked)) {
         trials.push(failing(format!("provider {unknown}"), format!("QUORATE_PROVIDER is no provider: {unknown}")));
-    } else if hindrances.len() == providers.len() {
-        let reason = format!("no scenario can run here:\n  {}", hindrances.join("\n  "));
-        trials.push(failing("a provider can be used here".into(), reason));
+    } else if trials.iter().all(Trial::has_ignored_flag) {
+        let reasons = reasons.into_iter().collect::<Vec<_>>().join("\n  ");
+        trials.push(failing("a scenario can run here".into(), format!("no scenario can run here:\n  {reasons}")));
     }
     // The runtime must not be waited in by a test that blocks.
     tokio::task::spawn_blocking(move || libtest_mimic::run(&arguments, trials).exit()).await.unwrap();
@@ -61,41 +68,46 @@ async fn hindrance(provider: &dyn Provider) -> Option<String> {
     unusable.to_string().lines().next().map(str::to_owned)
 }
 
-fn trial(provider: &dyn Provider, file: &Path, hindrance: Option<&str>, asked: Option<&str>) -> Trial {
-    let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
-    let (provider_name, name) = (provider.name(), format!("{}::{stem}", provider.name()));
+/// The test of a scenario on a provider; the error is one that is ignored, with the reason.
+fn trial(
+    name: String,
+    provider: &dyn Provider,
+    file: &Path,
+    hindrance: Option<&str>,
+    asked: Option<&str>,
+) -> Result<Trial, (Trial, String)> {
+    let provider_name = provider.name();
+    let ignored = |name: String, reason: &str| {
+        let reason = format!("{provider_name}: {reason}");
+        let told = reason.clone();
+        let trial = Trial::test(name, move || Err(told.into())).with_kind(&reason).with_ignored_flag(true);
+        Err((trial, reason))
+    };
     if asked.is_some_and(|asked| asked != provider_name) {
-        return ignored(name, provider_name, "QUORATE_PROVIDER asks for another");
+        return ignored(name, "QUORATE_PROVIDER asks for another");
     }
     let topology = match topology(file) {
         Ok(topology) => topology,
-        Err(problems) => return failing(name, problems),
+        Err(problems) => return Ok(failing(name, problems)),
     };
-    let hindrance = hindrance.map(str::to_owned).or_else(|| provider.refusal(&topology));
-    match hindrance {
+    match hindrance.map(str::to_owned).or_else(|| provider.refusal(&topology)) {
         None => {
             let file = file.to_owned();
-            Trial::test(name, move || {
+            Ok(Trial::test(name, move || {
                 passes(&file, provider_name);
                 Ok(())
-            })
+            }))
         }
         Some(reason) if asked.is_some() => {
-            failing(name, format!("QUORATE_PROVIDER asks for {provider_name}: {reason}"))
+            Ok(failing(name, format!("QUORATE_PROVIDER asks for {provider_name}: {reason}")))
         }
-        Some(reason) => ignored(name, provider_name, &reason),
+        Some(reason) => ignored(name, &reason),
     }
 }
 
 fn topology(file: &Path) -> Result<Topology, String> {
     let loaded = scenario::load(file, &LoadOptions::default());
     loaded.map(|loaded| loaded.scenario.topology).map_err(|problems| problems.render(Rendering::Plain))
-}
-
-fn ignored(name: String, provider: &str, reason: &str) -> Trial {
-    let kind = format!("{provider}: {reason}");
-    let reason = kind.clone();
-    Trial::test(name, move || Err(reason.into())).with_kind(kind).with_ignored_flag(true)
 }
 
 fn failing(name: String, reason: String) -> Trial {
