@@ -40,8 +40,14 @@ pub fn fixture(name: &str) -> PathBuf {
     workspace().join("tests/fixtures").join(name)
 }
 
-/// The network for the n-th cluster of a test, from `QUORATE_TEST_NETWORK` or else 172.27.21.0/24 upwards.
+/// How many clusters one test has at most.
+const CLUSTERS: u32 = 2;
+
+/// The network for the n-th cluster of a test, from `QUORATE_TEST_NETWORK` or else 172.27.21.0/24 upwards. Tests that
+/// nextest runs side by side have slots, and each slot has networks of its own.
 pub fn network(nth: u32) -> Ipv4Net {
+    let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse::<u32>().ok()).unwrap_or(0);
+    let nth = slot * CLUSTERS + nth;
     let first = std::env::var("QUORATE_TEST_NETWORK").unwrap_or_else(|_| NETWORK.to_owned());
     let first: Ipv4Net = first.parse().expect("QUORATE_TEST_NETWORK is a network such as 172.27.21.0/24");
     let size = 1_u32 << (32 - first.prefix_len());
