@@ -11,4 +11,10 @@ for _ in $(seq 100); do
   sleep 0.05
 done
 if kill -0 "$before" 2>/dev/null; then echo "the controller manager did not end" >&2; exit 1; fi
-kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system delete lease kube-controller-manager --ignore-not-found
+# etcd may change its leader once more after a member has joined, and requests fail while it does.
+for _ in $(seq 20); do
+  kubectl --kubeconfig /etc/kubernetes/admin.conf --namespace kube-system \
+    delete lease kube-controller-manager --ignore-not-found && exit
+  sleep 1
+done
+exit 1

@@ -1,6 +1,5 @@
 //! Carries a plan out on machines that run: the scenario's steps, one after the other.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,16 +99,14 @@ impl Engine {
         title: &str,
         after: &[SpanId],
         within: Duration,
-        work: impl Future<Output = Result<(), String>>,
+        work: impl AsyncFnOnce(&Span),
     ) -> Result<SpanId, Failure> {
         let options = SpanOptions { after, deadline: Some(within), ..SpanOptions::default() };
         let span = self.recorder.span(Phase::BringUp, title, options);
         let ended = tokio::select! {
-            ended = tokio::time::timeout(within, work) => match ended {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(reason)) => Err(Failure::Broken(format!("{title}: {reason}"))),
-                Err(_) => Err(Failure::Broken(format!("{title}: not done within {within:?}"))),
-            },
+            ended = tokio::time::timeout(within, work(&span)) => {
+                ended.map_err(|_| Failure::Broken(format!("the new cluster does not work: {title}: not within {within:?}")))
+            }
             () = self.cancel.cancelled() => Err(Failure::Interrupted),
         };
         self.end(&span, &ended);

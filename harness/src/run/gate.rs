@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Endpoints, Service};
+use k8s_openapi::api::core::v1::{Endpoints, Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
@@ -11,10 +12,13 @@ use super::Failure;
 use super::engine::Engine;
 use crate::event::SpanId;
 use crate::probe::Observers;
+use crate::record::Span;
 use crate::scenario::Check;
 
 const READY: Duration = Duration::from_secs(180);
 const RECONCILED: Duration = Duration::from_secs(45);
+/// How long to wait before a request that failed is made again.
+const PAUSE: Duration = Duration::from_millis(500);
 const PROBE: &str = "quorate-gate";
 
 /// Waits until every node is believed, etcd agrees with itself, and the controllers are seen to do their work.
@@ -29,29 +33,52 @@ pub(super) async fn pass(
     let etcd = engine.wait_in_bring_up("all etcd members agree", &agreed, READY, observers, after);
     let api =
         engine.wait_in_bring_up("the API answers through the balancer", &Check::ApiReachable, READY, observers, after);
-    let controllers = engine.bring_up("the controllers reconcile a new Service", after, RECONCILED, reconcile(client));
+    let controllers = engine.bring_up("the controllers reconcile a new Service", after, RECONCILED, async |span| {
+        reconcile(client, span).await;
+    });
     let (nodes, etcd, api, controllers) = futures::future::try_join4(nodes, etcd, api, controllers).await?;
     Ok(vec![nodes, etcd, api, controllers])
 }
 
 /// Makes a Service and waits for its Endpoints, which the controller manager makes if its watches work.
-async fn reconcile(client: Client) -> Result<(), String> {
+async fn reconcile(client: Client, span: &Span) {
     let services: Api<Service> = Api::namespaced(client.clone(), "default");
     let endpoints: Api<Endpoints> = Api::namespaced(client, "default");
-    let service = serde_json::from_value(serde_json::json!({
-        "metadata": { "name": PROBE },
-        "spec": { "selector": { "app": PROBE }, "ports": [{ "port": 80 }] },
-    }));
-    let service: Service = service.map_err(|error| error.to_string())?;
-    services
-        .create(&PostParams::default(), &service)
-        .await
-        .map_err(|error| format!("a Service cannot be made: {error}"))?;
-    let there = await_condition(endpoints, PROBE, |endpoints: Option<&Endpoints>| endpoints.is_some());
-    there.await.map_err(|error| format!("its Endpoints cannot be watched: {error}"))?;
-    services
-        .delete(PROBE, &DeleteParams::default())
-        .await
-        .map_err(|error| format!("the Service cannot be removed: {error}"))?;
-    Ok(())
+    let service = Service {
+        metadata: ObjectMeta { name: Some(PROBE.into()), ..ObjectMeta::default() },
+        spec: Some(ServiceSpec {
+            selector: Some([("app".to_owned(), PROBE.to_owned())].into()),
+            ports: Some(vec![ServicePort { port: 80, ..ServicePort::default() }]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    };
+    insist(span, || async {
+        match services.create(&PostParams::default(), &service).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            other => other.map(drop).map_err(|error| format!("the Service cannot be made: {error}")),
+        }
+    })
+    .await;
+    insist(span, || async {
+        let there = await_condition(endpoints.clone(), PROBE, |endpoints: Option<&Endpoints>| endpoints.is_some());
+        there.await.map(drop).map_err(|error| format!("its Endpoints cannot be watched: {error}"))
+    })
+    .await;
+    insist(span, || async {
+        match services.delete(PROBE, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            other => other.map(drop).map_err(|error| format!("the Service cannot be removed: {error}")),
+        }
+    })
+    .await;
+}
+
+/// Tries until it succeeds, and tells the span why it does not; whoever calls bounds the time. etcd may change its leader
+/// once more after the last member has joined, and requests fail while it does.
+async fn insist<F: Future<Output = Result<(), String>>>(span: &Span, mut attempt: impl FnMut() -> F) {
+    while let Err(reason) = attempt().await {
+        span.progress(reason);
+        tokio::time::sleep(PAUSE).await;
+    }
 }
