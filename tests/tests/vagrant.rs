@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use quorate::machine::provider::{self, Provider, Site};
+use quorate::machine::provider::{self, DEFAULT_BOX, Provider, Site};
 use quorate::machine::vagrant::{self, Vagrant};
 use quorate::scenario::{self, LoadOptions, Rendering, Topology};
 use quorate_scenarios::{host, workspace};
@@ -26,7 +26,12 @@ fn combinations() -> Vec<(Topology, Box<dyn Provider>)> {
 }
 
 fn rendered(topology: &Topology, provider: &dyn Provider, folder: &Path) -> String {
-    let site = Site { run: "20260102-030405-abcd".into(), folder: folder.to_owned(), network: topology.network };
+    let site = Site {
+        run: "20260102-030405-abcd".into(),
+        folder: folder.to_owned(),
+        network: topology.network,
+        vm_box: DEFAULT_BOX.into(),
+    };
     vagrant::render(topology, &site, provider.name(), provider.rendering(topology, &site, None)).unwrap()
 }
 

@@ -26,7 +26,7 @@ pub struct World {
     pub outage: Outage,
     /// When something was last done to a machine, by its name.
     pub disturbed: BTreeMap<String, Disturbance>,
-    /// When each watch last had listed all of what it watches, by what that is; nothing once it was cut.
+    /// When each watch last had listed all of what it watches, and what cut it since, by what that is.
     pub listed: BTreeMap<String, Listing>,
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifact::Source;
 use crate::event::Verdict;
+use crate::machine::provider::DEFAULT_BOX;
 use crate::plan::Plan;
 use crate::record::Recorder;
 use crate::report::terminal::{Mode, Options as View, Terminal};
@@ -30,14 +31,17 @@ pub(crate) struct Args {
     /// What makes the machines: virtualbox, libvirt or docker. The first that can be used here if not said.
     #[arg(long, env = "QUORATE_PROVIDER", value_name = "NAME")]
     provider: Option<String>,
+    /// The Vagrant box of virtual machines.
+    #[arg(long = "box", env = "QUORATE_BOX", value_name = "BOX", default_value = DEFAULT_BOX)]
+    vm_box: String,
     /// Moves all machines to another network of the same size.
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, env = "QUORATE_NETWORK", value_name = "CIDR")]
     network: Option<Ipv4Net>,
     /// The version of Kubernetes, as 1.20.2 or 1.20, instead of the topology's.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, env = "QUORATE_KUBERNETES_VERSION", value_name = "VERSION")]
     kubernetes_version: Option<String>,
     /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
     /// Leaves the machines when the run is over. `quorate clean RUN` removes them.
     #[arg(long)]
@@ -69,7 +73,8 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
     let terminal = show(&args, &session);
-    let options = Options { provider: args.provider, sources: args.kubernetes_from, keep: args.keep };
+    let options =
+        Options { provider: args.provider, vm_box: args.vm_box, sources: args.kubernetes_from, keep: args.keep };
     let outcome = session.run(options, cancel).await;
     signals.abort();
     // The task holds a recorder, which the terminal waits for.

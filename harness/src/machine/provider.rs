@@ -14,6 +14,9 @@ use crate::artifact::NodeImage;
 use crate::process::{ProcessError, is_on_path};
 use crate::scenario::{Machine, MachineName, Topology};
 
+/// The Vagrant box that virtual machines are made from, unless another is asked for.
+pub const DEFAULT_BOX: &str = "debian/bookworm64";
+
 /// Where the machines of a run live on this host, and what their things are called.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -23,6 +26,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// The private network of the machines.
     pub network: Ipv4Net,
+    /// The Vagrant box that virtual machines are made from.
+    pub vm_box: String,
 }
 
 impl Site {

@@ -41,8 +41,8 @@ impl Provider for VirtualBox {
         Some(vm::NOT_PROVISIONED.into())
     }
 
-    fn rendering(&self, _topology: &Topology, _site: &Site, _image: Option<&NodeImage>) -> Rendering {
-        Rendering { values: vec![("box", Value::from(vm::BOX))], create_args: Vec::new() }
+    fn rendering(&self, _topology: &Topology, site: &Site, _image: Option<&NodeImage>) -> Rendering {
+        Rendering { values: vec![("box", Value::from(site.vm_box.as_str()))], create_args: Vec::new() }
     }
 
     async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {

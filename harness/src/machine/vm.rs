@@ -7,9 +7,6 @@ use super::ssh::Endpoint;
 use super::vagrant::Vagrant;
 use crate::scenario::MachineName;
 
-/// The box that virtual machines are made from.
-pub(super) const BOX: &str = "debian/bookworm64";
-
 /// Why no scenario runs on virtual machines yet.
 pub(super) const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
 

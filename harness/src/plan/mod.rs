@@ -146,8 +146,16 @@ impl Walk {
             return;
         }
         for (machine, since) in self.off.iter().chain(&self.paused) {
-            let note = format!("line {line} expects health while {machine} is down since line {since}");
-            self.notes.push(note);
+            self.notes.push(format!("line {line} expects health while {machine} is down since line {since}"));
+        }
+        let needed: &[Service] = match check {
+            Check::EtcdHealthy { .. } => &[Service::Etcd],
+            _ => &[Service::Kubelet, Service::Containerd],
+        };
+        for ((machine, service), since) in self.stopped.iter().filter(|((_, service), _)| needed.contains(service)) {
+            let name = service.as_str();
+            self.notes
+                .push(format!("line {line} expects health while {name} of {machine} is stopped since line {since}"));
         }
     }
 }

@@ -1,43 +1,70 @@
 //! `kubeadm join` on the machines that come after the first master.
+//!
+//! While etcd goes from one member to two, it has no quorum until the second has started, and nothing can be written.
+//! The seed's balancer cuts a request that waits for longer than five seconds, and kubeadm does not try all of them
+//! again. So whatever comes before the new member is done on all machines side by side while etcd stands still, and
+//! then members enter one after the other.
 
 use std::time::Duration;
 
-use super::context::{ProvisionError, Provisioner};
+use super::context::{ProvisionError, Provisioner, StepError};
 use super::init::Initialised;
 use super::{controllers, kubeadm};
 use crate::event::SpanId;
-use crate::scenario::Machine;
+use crate::scenario::{Machine, Role};
 
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Joins all nodes but the first at once. etcd takes one new member at a time, for which kubeadm waits; all that comes
-/// before goes on side by side. Then another controller manager takes over: the first one sees nothing new any more.
+/// Joins all nodes but the first. Once etcd has a second member, another controller manager takes over, since the first
+/// one sees nothing new any more.
 pub(super) async fn join_all(
     provisioner: &Provisioner,
     nodes: &[&Machine],
     initialised: &Initialised,
 ) -> Result<Vec<SpanId>, ProvisionError> {
-    let after = [initialised.span];
-    let joins = nodes[1..].iter().map(|machine| join(provisioner, machine, &initialised.ca_hash, &after));
-    let joined = futures::future::try_join_all(joins).await?;
-    if provisioner.topology.masters().count() == 1 {
-        return Ok([after.to_vec(), joined].concat());
+    let (first, others) = (nodes[0], &nodes[1..]);
+    let prepared = others.iter().map(|machine| prepare(provisioner, machine, initialised));
+    let prepared = futures::future::try_join_all(prepared).await?;
+    let mut masters = others.iter().filter(|machine| machine.role == Role::Master);
+    let Some(second) = masters.next() else {
+        return Ok([vec![initialised.span], prepared].concat());
+    };
+    let mut after = vec![enter(provisioner, second, &prepared).await?];
+    let handed_over = controllers::hand_over(provisioner, first, &after[..]).await?;
+    for machine in masters {
+        after.push(enter(provisioner, machine, &after).await?);
     }
-    Ok(vec![controllers::hand_over(provisioner, nodes[0], &joined).await?])
+    after.push(handed_over);
+    Ok(after)
 }
 
-async fn join(
+/// Does all of a join that leaves etcd as it is.
+async fn prepare(
     provisioner: &Provisioner,
     machine: &Machine,
-    ca_hash: &str,
-    after: &[SpanId],
+    initialised: &Initialised,
 ) -> Result<SpanId, ProvisionError> {
     let work = |_| async {
-        let config = kubeadm::join(provisioner, machine, ca_hash)?;
+        let config = kubeadm::join(provisioner, machine, &initialised.ca_hash)?;
         provisioner.upload(machine, "/etc/kubernetes/kubeadm.yaml", "600", &config).await?;
-        provisioner.script(machine, "join", include_str!("join.sh"), &[kubeadm::IGNORED], DEADLINE).await?;
-        Ok(())
+        let part = if machine.role == Role::Master { "prepare" } else { "node" };
+        run(provisioner, machine, part).await
     };
-    let (span, ()) = provisioner.step("join the cluster", Some(machine), after, DEADLINE, work).await?;
+    let after = [initialised.span];
+    let (span, ()) = provisioner.step("join the cluster", Some(machine), &after, DEADLINE, work).await?;
     Ok(span)
+}
+
+/// Lets a master's etcd member in.
+async fn enter(provisioner: &Provisioner, machine: &Machine, after: &[SpanId]) -> Result<SpanId, ProvisionError> {
+    let work = |_| run(provisioner, machine, "enter");
+    let (span, ()) = provisioner.step("add its etcd member", Some(machine), after, DEADLINE, work).await?;
+    Ok(span)
+}
+
+async fn run(provisioner: &Provisioner, machine: &Machine, part: &str) -> Result<(), StepError> {
+    let args = [part, kubeadm::IGNORED];
+    let name = format!("join-{part}");
+    provisioner.script(machine, &name, include_str!("join.sh"), &args, DEADLINE).await?;
+    Ok(())
 }

@@ -1,7 +1,35 @@
 #!/usr/bin/env bash
-# Joins a machine to the cluster: join.sh IGNORED_PREFLIGHT_ERRORS
+# Joins a machine to the cluster with kubeadm's own phases: join.sh node|prepare|enter IGNORED_PREFLIGHT_ERRORS
+#   node     all of it, for a machine without a control plane
+#   prepare  certificates and the kubelet of a control plane, which leaves etcd as it is
+#   enter    the new member of etcd, and the rest of the control plane after it
 set -euo pipefail
-if [ -e /etc/kubernetes/quorate-joined ]; then exit 0; fi
-kubeadm join --config /etc/kubernetes/kubeadm.yaml --ignore-preflight-errors="$1"
-if [ -e /etc/kubernetes/admin.conf ]; then install -D -m 600 /etc/kubernetes/admin.conf /root/.kube/config; fi
-touch /etc/kubernetes/quorate-joined
+part=$1 ignored=$2
+done=/etc/kubernetes/quorate-joined-$part
+config=/etc/kubernetes/kubeadm.yaml
+if [ -e "$done" ]; then exit 0; fi
+
+phase() { echo "== kubeadm join phase $*" && kubeadm join phase "$@" --config "$config"; }
+
+case $part in
+node)
+  kubeadm join --config "$config" --ignore-preflight-errors="$ignored"
+  ;;
+prepare)
+  phase preflight --ignore-preflight-errors="$ignored"
+  for part in download-certs certs kubeconfig; do phase control-plane-prepare "$part"; done
+  phase kubelet-start
+  ;;
+enter)
+  phase control-plane-join etcd
+  # Not before: an API server without etcd accepts connections, and the balancer believes it.
+  phase control-plane-prepare control-plane
+  # Old releases list the new API server in a ConfigMap.
+  if kubeadm join phase control-plane-join --help | grep -q '^ *update-status'; then
+    phase control-plane-join update-status
+  fi
+  phase control-plane-join mark-control-plane
+  install -D -m 600 /etc/kubernetes/admin.conf /root/.kube/config
+  ;;
+esac
+touch "$done"

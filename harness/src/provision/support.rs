@@ -10,7 +10,7 @@ use super::context::{Part, Provisioner, Secrets};
 use crate::artifact::Kubernetes;
 use crate::cluster::Access;
 use crate::machine::Fleet;
-use crate::machine::provider::{self, Site};
+use crate::machine::provider::{self, DEFAULT_BOX, Site};
 use crate::record::Recorder;
 use crate::scenario::{LoadOptions, Topology, load_topology};
 
@@ -23,7 +23,12 @@ pub(super) fn topology() -> Topology {
 /// A provisioner for containers with this version of Kubernetes, whose secrets are known.
 pub(super) fn provisioner(version: &str) -> Provisioner {
     let (topology, recorder) = (topology(), Recorder::unwritten());
-    let site = Site { run: "20260102-030405-abcd".into(), folder: "/the-run".into(), network: topology.network };
+    let site = Site {
+        run: "20260102-030405-abcd".into(),
+        folder: "/the-run".into(),
+        network: topology.network,
+        vm_box: DEFAULT_BOX.into(),
+    };
     let docker = provider::by_name("docker").expect("docker is a provider");
     let fleet = Fleet::new(docker, site, &topology, "/the-sockets".into(), recorder.clone());
     let kubernetes = Kubernetes {

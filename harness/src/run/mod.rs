@@ -31,6 +31,8 @@ use store::{Alive, Entry, Folder, StoreError};
 pub struct Options {
     /// The provider; the first usable one if not said.
     pub provider: Option<String>,
+    /// The Vagrant box of virtual machines.
+    pub vm_box: String,
     /// Where Kubernetes may come from, in this order.
     pub sources: Vec<Source>,
     /// Whether the machines stay when the run is over.
@@ -208,7 +210,7 @@ impl Body {
     async fn run(self, options: Options) -> Result<(), Failure> {
         let choice = self.choose(options.provider.as_deref()).await?;
         let image = self.image(options.sources).await?;
-        let fleet = Arc::new(self.fleet(choice.provider, &image)?);
+        let fleet = Arc::new(self.fleet(choice.provider, &image, options.vm_box)?);
         let monitor = Monitor::start(&self.recorder, self.scenario.always.clone());
         let Self { scenario, plan, folder, recorder, cancel } = self;
         let access = Access::new(folder.path().join("credentials"));
@@ -244,7 +246,7 @@ impl Body {
     }
 
     /// Enters the machines into the ledger and renders their Vagrantfile.
-    fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage) -> Result<Fleet, Failure> {
+    fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage, vm_box: String) -> Result<Fleet, Failure> {
         let topology = &self.scenario.topology;
         let sockets = PathBuf::from("/tmp").join(format!("quorate-{}", self.folder.run()));
         self.folder.enter(&Entry::Folder { path: sockets.clone() }).map_err(broken)?;
@@ -257,6 +259,7 @@ impl Body {
             run: self.folder.run().to_owned(),
             folder: self.folder.path().to_owned(),
             network: topology.network,
+            vm_box,
         };
         let rendering = provider.rendering(topology, &site, Some(image));
         let vagrantfile = vagrant::render(topology, &site, provider.name(), rendering).map_err(broken)?;

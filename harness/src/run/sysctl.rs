@@ -24,9 +24,11 @@ const CHANGED: &[&str] = &[
 
 type Settings = BTreeMap<String, String>;
 
-/// The file that remembers them.
+/// The file that remembers them. It is the host's and this boot's where it may be: runs with other state folders then
+/// do not take for the host's own what kubelet has set.
 pub(super) fn path() -> PathBuf {
-    paths::state().join("host-sysctls.json")
+    let folder = if rustix::process::geteuid().is_root() { PathBuf::from("/run") } else { paths::state() };
+    folder.join("quorate-host-sysctls.json")
 }
 
 /// Remembers the settings, unless an earlier run that is not over did.
@@ -35,7 +37,9 @@ pub(super) fn remember() -> std::io::Result<()> {
         return Ok(());
     }
     let values: Settings = CHANGED.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect();
-    std::fs::create_dir_all(paths::state())?;
+    if let Some(folder) = path().parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     std::fs::write(path(), serde_json::to_vec(&values)?)
 }
 
