@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
+use super::vm::Vms;
 use super::{docker, libvirt, virtualbox};
 use crate::artifact::NodeImage;
 use crate::process::{ProcessError, is_on_path};
@@ -158,7 +159,7 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
 /// All providers, in the order in which they are tried. This is the one place that knows them.
 pub fn all() -> Vec<Box<dyn Provider>> {
-    vec![Box::new(virtualbox::VirtualBox), Box::new(libvirt::Libvirt), Box::new(docker::Docker)]
+    vec![Box::new(Vms(virtualbox::VirtualBox)), Box::new(Vms(libvirt::Libvirt)), Box::new(docker::Docker)]
 }
 
 /// The provider of this name.

@@ -3,30 +3,23 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::network;
-use super::provider::{Observed, Provider, ProviderError, Site, State};
-use super::ssh::Endpoint;
-use super::vagrant::{Rendering, Vagrant};
-use super::vm;
-use crate::artifact::NodeImage;
+use super::provider::{ProviderError, State};
+use super::vm::Hypervisor;
 use crate::process::{Command, is_on_path};
-use crate::scenario::{Machine, Topology};
 
-/// VirtualBox VMs as machines.
+/// VirtualBox's VBoxManage.
 #[derive(Debug)]
 pub(super) struct VirtualBox;
 
 #[async_trait]
-impl Provider for VirtualBox {
-    fn name(&self) -> &'static str {
-        "virtualbox"
-    }
+impl Hypervisor for VirtualBox {
+    const NAME: &'static str = "virtualbox";
+    const TOOL: &'static str = "VBoxManage";
 
     async fn usable(&self, _cancel: &CancellationToken) -> Result<(), ProviderError> {
-        let problem = if !is_on_path("VBoxManage") {
+        let problem = if !is_on_path(Self::TOOL) {
             "VBoxManage is not on the PATH"
         } else if !Path::new("/dev/vboxdrv").exists() {
             "VirtualBox's kernel module is not loaded (there is no /dev/vboxdrv)"
@@ -37,89 +30,61 @@ impl Provider for VirtualBox {
         Err(ProviderError::Host { problem: problem.into(), remedy })
     }
 
-    fn refusal(&self, _topology: &Topology) -> Option<String> {
-        Some(vm::NOT_PROVISIONED.into())
+    fn off(&self, vm: &str) -> Command {
+        manage(["controlvm", vm, "poweroff"])
     }
 
-    fn rendering(&self, _topology: &Topology, site: &Site, _image: Option<&NodeImage>) -> Rendering {
-        Rendering { values: vec![("box", Value::from(site.vm_box.as_str()))], create_args: Vec::new() }
+    fn pause(&self, vm: &str) -> Command {
+        manage(["controlvm", vm, "pause"])
     }
 
-    async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        network::refuse_overlap(site.network, cancel).await
+    fn resume(&self, vm: &str) -> Command {
+        manage(["controlvm", vm, "resume"])
     }
 
-    async fn kill(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        Command::new("VBoxManage").args(["controlvm", id, "poweroff"]).run_async(cancel).await?;
-        Ok(())
+    fn state(&self, vm: &str) -> Command {
+        manage(["showvminfo", vm, "--machinereadable"])
     }
 
-    async fn pause(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        Command::new("VBoxManage").args(["controlvm", id, "pause"]).run_async(cancel).await?;
-        Ok(())
-    }
-
-    async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        Command::new("VBoxManage").args(["controlvm", id, "resume"]).run_async(cancel).await?;
-        Ok(())
-    }
-
-    async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
-        let output = Command::new("VBoxManage").args(["showvminfo", id, "--machinereadable"]).run_async(cancel).await?;
-        let proof = output.stdout.lines().find(|line| line.starts_with("VMState=")).unwrap_or("VMState=?").to_owned();
-        let state = match proof.trim_start_matches("VMState=").trim_matches('"') {
+    fn read_state(&self, printed: &str) -> (String, State) {
+        let line = printed.lines().find(|line| line.starts_with("VMState=")).unwrap_or("VMState=?");
+        let state = match line.trim_start_matches("VMState=").trim_matches('"') {
             "running" => State::Running,
             "paused" => State::Paused,
             _ => State::Stopped,
         };
-        Ok(Observed { state, proof })
+        (line.to_owned(), state)
     }
 
-    async fn endpoint(
-        &self,
-        vagrant: &Vagrant,
-        _site: &Site,
-        machine: &Machine,
-        cancel: &CancellationToken,
-    ) -> Result<Endpoint, ProviderError> {
-        vm::endpoint(vagrant, &machine.name, cancel).await
+    fn list(&self) -> Command {
+        manage(["list", "vms"])
     }
 
-    async fn salvage(&self, _id: &str, _folder: &str, _to: &Path) -> Result<(), ProviderError> {
-        Err(ProviderError::Host {
-            problem: "the disk of a virtual machine that is off is not read".into(),
-            remedy: "start the machine".into(),
-        })
+    /// Lines are such as `"name" {uuid}`.
+    fn read_name<'a>(&self, line: &'a str) -> Option<&'a str> {
+        Some(line.strip_prefix('"')?.rsplit_once('"')?.0)
     }
 
-    async fn remains(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
-        if !is_on_path("VBoxManage") {
-            return Ok(Vec::new());
-        }
-        Ok(names()
-            .await?
-            .into_iter()
-            .filter(|name| name.starts_with(prefix))
-            .map(|name| format!("VM {name}"))
-            .collect())
-    }
-
-    async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {
-        if !is_on_path("VBoxManage") {
-            return Ok(());
-        }
-        for name in names().await?.into_iter().filter(|name| name.starts_with(prefix)) {
-            Command::new("VBoxManage")
-                .args(["unregistervm", &name, "--delete"])
-                .run_async(&CancellationToken::new())
-                .await?;
-        }
-        Ok(())
+    fn remove(&self, vm: &str) -> Command {
+        manage(["unregistervm", vm, "--delete"])
     }
 }
 
-/// The names of all VMs, from lines such as `"name" {uuid}`.
-async fn names() -> Result<Vec<String>, ProviderError> {
-    let output = Command::new("VBoxManage").args(["list", "vms"]).run_async(&CancellationToken::new()).await?;
-    Ok(output.stdout.lines().filter_map(|line| Some(line.strip_prefix('"')?.rsplit_once('"')?.0.to_owned())).collect())
+fn manage<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    Command::new("VBoxManage").args(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_names_are_read_from_what_vboxmanage_prints() {
+        let printed =
+            "name=\"quorate-1-master1\"\nVMState=\"poweroff\"\nVMStateChangeTime=\"2026-11-23T07:00:00.000000000\"\n";
+        assert_eq!(VirtualBox.read_state(printed), ("VMState=\"poweroff\"".to_owned(), State::Stopped));
+        assert_eq!(VirtualBox.read_state("VMState=\"paused\"\n").1, State::Paused);
+        let line = "\"quorate-1-master1\" {0b3ed0c4-3ab2-4c62-a4bf-2a1c39d0fb0f}";
+        assert_eq!(VirtualBox.read_name(line), Some("quorate-1-master1"));
+    }
 }

@@ -1,17 +1,142 @@
-//! What the providers of virtual machines share.
+//! What the providers of virtual machines share: a hypervisor's own tool is all that differs.
 
+use std::path::Path;
+
+use async_trait::async_trait;
+use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::provider::ProviderError;
+use super::network;
+use super::provider::{Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
-use super::vagrant::Vagrant;
-use crate::scenario::MachineName;
+use super::vagrant::{Rendering, Vagrant};
+use crate::artifact::NodeImage;
+use crate::process::{Command, is_on_path};
+use crate::scenario::{Machine, MachineName, Topology};
 
 /// Why no scenario runs on virtual machines yet.
-pub(super) const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
+const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
+
+/// The tool of a hypervisor, as command lines and how to read what they print.
+#[async_trait]
+pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
+    /// The name that Vagrant knows it by.
+    const NAME: &'static str;
+    /// The tool.
+    const TOOL: &'static str;
+
+    /// Whether it can be used on this host; if not, the error says why.
+    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError>;
+    /// Switches a VM off at once.
+    fn off(&self, vm: &str) -> Command;
+    /// Freezes a VM.
+    fn pause(&self, vm: &str) -> Command;
+    /// Lets a frozen VM run on.
+    fn resume(&self, vm: &str) -> Command;
+    /// Prints a VM's state.
+    fn state(&self, vm: &str) -> Command;
+    /// The one line of what [`Hypervisor::state`] printed that says it, and the state.
+    fn read_state(&self, printed: &str) -> (String, State);
+    /// Prints all VMs.
+    fn list(&self) -> Command;
+    /// A VM's name from a line of what [`Hypervisor::list`] printed.
+    fn read_name<'a>(&self, line: &'a str) -> Option<&'a str>;
+    /// Removes a VM that is off, with its disks.
+    fn remove(&self, vm: &str) -> Command;
+}
+
+/// Virtual machines of a hypervisor as machines.
+#[derive(Debug)]
+pub(super) struct Vms<H>(pub(super) H);
+
+#[async_trait]
+impl<H: Hypervisor> Provider for Vms<H> {
+    fn name(&self) -> &'static str {
+        H::NAME
+    }
+
+    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        self.0.usable(cancel).await
+    }
+
+    fn refusal(&self, _topology: &Topology) -> Option<String> {
+        Some(NOT_PROVISIONED.into())
+    }
+
+    fn rendering(&self, _topology: &Topology, site: &Site, _image: Option<&NodeImage>) -> Rendering {
+        Rendering { values: vec![("box", Value::from(site.vm_box.as_str()))], create_args: Vec::new() }
+    }
+
+    async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        network::refuse_overlap(site.network, cancel).await
+    }
+
+    async fn kill(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        self.0.off(id).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn pause(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        self.0.pause(id).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        self.0.resume(id).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
+        let output = self.0.state(id).run_async(cancel).await?;
+        let (proof, state) = self.0.read_state(&output.stdout);
+        Ok(Observed { state, proof })
+    }
+
+    async fn endpoint(
+        &self,
+        vagrant: &Vagrant,
+        _site: &Site,
+        machine: &Machine,
+        cancel: &CancellationToken,
+    ) -> Result<Endpoint, ProviderError> {
+        endpoint(vagrant, &machine.name, cancel).await
+    }
+
+    async fn salvage(&self, _id: &str, _folder: &str, _to: &Path) -> Result<(), ProviderError> {
+        Err(ProviderError::Host {
+            problem: "the disk of a virtual machine that is off is not read".into(),
+            remedy: "start the machine".into(),
+        })
+    }
+
+    async fn remains(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
+        Ok(self.names(prefix).await?.into_iter().map(|name| format!("VM {name}")).collect())
+    }
+
+    async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {
+        for name in self.names(prefix).await? {
+            // One that is off already says so, which is as well.
+            let _ = self.0.off(&name).run_async(&CancellationToken::new()).await;
+            self.0.remove(&name).run_async(&CancellationToken::new()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<H: Hypervisor> Vms<H> {
+    /// The names of the VMs that carry the prefix; none where there is no hypervisor.
+    async fn names(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
+        if !is_on_path(H::TOOL) {
+            return Ok(Vec::new());
+        }
+        let output = self.0.list().run_async(&CancellationToken::new()).await?;
+        let names = output.stdout.lines().filter_map(|line| self.0.read_name(line));
+        Ok(names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect())
+    }
+}
 
 /// Where Vagrant says that the ssh server of a machine is.
-pub(super) async fn endpoint(
+async fn endpoint(
     vagrant: &Vagrant,
     machine: &MachineName,
     cancel: &CancellationToken,
@@ -25,8 +150,8 @@ pub(super) async fn endpoint(
 
 fn parse(config: &str) -> Option<Endpoint> {
     let value = |key: &str| {
-        let lines = config.lines().filter_map(|line| line.trim().split_once(' '));
-        lines.filter(|(name, _)| *name == key).map(|(_, value)| value.trim().trim_matches('"').to_owned()).next()
+        let mut lines = config.lines().filter_map(|line| line.trim().split_once(' '));
+        lines.find(|(name, _)| *name == key).map(|(_, value)| value.trim().trim_matches('"').to_owned())
     };
     Some(Endpoint {
         host: value("HostName")?,
