@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::event::Verdict;
 
@@ -44,6 +45,7 @@ enum Command {
 
 /// Runs the command with the process's arguments.
 pub fn main() -> ExitCode {
+    log_if_asked();
     match Cli::parse().command {
         Command::Run(args) => wait(run::run(args)),
         Command::Fetch(args) => wait(fetch::run(args)),
@@ -55,6 +57,13 @@ pub fn main() -> ExitCode {
         Command::Ls(args) => wait(ls::run(args)),
         Command::Clean(args) => wait(clean::run(args)),
         Command::Ssh(args) => ssh::run(&args),
+    }
+}
+
+/// Tells on standard error what Quorate itself does, where `QUORATE_LOG` asks for it, as `debug` or `quorate=debug`.
+fn log_if_asked() {
+    if let Ok(filter) = EnvFilter::try_from_env("QUORATE_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
 }
 
