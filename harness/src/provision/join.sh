@@ -29,7 +29,7 @@ enter)
     phase control-plane-join update-status
   fi
   phase control-plane-join mark-control-plane
-  install -D -m 600 /etc/kubernetes/admin.conf /root/.kube/config
+  install -D -m 600 /etc/kubernetes/admin.conf ~root/.kube/config
   ;;
 esac
 touch "$done"
