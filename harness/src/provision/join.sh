@@ -18,6 +18,8 @@ node)
 prepare)
   phase preflight --ignore-preflight-errors="$ignored"
   for part in download-certs certs kubeconfig; do phase control-plane-prepare "$part"; done
+  # A kubelet that starts without this folder looks for it again after up to 20 s only.
+  mkdir -p /etc/kubernetes/manifests
   phase kubelet-start
   ;;
 enter)
