@@ -15,8 +15,8 @@ use crate::scenario::{Machine, Role};
 
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Joins all nodes but the first. Once etcd has a second member, another controller manager takes over, since the first
-/// one sees nothing new any more.
+/// Joins all nodes but the first. Then another controller manager takes over: the first one sees nothing new any more
+/// since etcd has had a second member.
 pub(super) async fn join_all(
     provisioner: &Provisioner,
     nodes: &[&Machine],
@@ -30,12 +30,10 @@ pub(super) async fn join_all(
         return Ok([vec![initialised.span], prepared].concat());
     };
     let mut after = vec![enter(provisioner, second, &prepared).await?];
-    let handed_over = controllers::hand_over(provisioner, first, &after[..]).await?;
     for machine in masters {
         after.push(enter(provisioner, machine, &after).await?);
     }
-    after.push(handed_over);
-    Ok(after)
+    Ok(vec![controllers::hand_over(provisioner, first, &after).await?])
 }
 
 /// Does all of a join that leaves etcd as it is.

@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Endpoints, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client};
 
+use tokio_util::sync::CancellationToken;
+
 use super::Failure;
 use super::engine::Engine;
 use crate::event::SpanId;
+use crate::machine::Fleet;
 use crate::probe::Observers;
 use crate::record::Span;
-use crate::scenario::Check;
+use crate::scenario::{Check, Topology};
 
 const READY: Duration = Duration::from_secs(180);
 const RECONCILED: Duration = Duration::from_secs(45);
+const COMPLETE: Duration = Duration::from_secs(120);
 /// How long to wait before a request that failed is made again.
 const PAUSE: Duration = Duration::from_millis(500);
 const PROBE: &str = "quorate-gate";
@@ -33,25 +37,44 @@ pub(super) async fn pass(
     let etcd = engine.wait_in_bring_up("all etcd members agree", &agreed, READY, observers, after);
     let api =
         engine.wait_in_bring_up("the API answers through the balancer", &Check::ApiReachable, READY, observers, after);
-    let controllers = engine.bring_up("the controllers reconcile a new Service", after, RECONCILED, async |span| {
+    let reconciled = engine.bring_up("the controllers reconcile a new Service", after, RECONCILED, async |span| {
         reconcile(client, span).await;
     });
-    let (nodes, etcd, api, controllers) = futures::future::try_join4(nodes, etcd, api, controllers).await?;
-    Ok(vec![nodes, etcd, api, controllers])
+    let (nodes, etcd, api, reconciled) = futures::future::try_join4(nodes, etcd, api, reconciled).await?;
+    let proven = [nodes, etcd, api, reconciled];
+    let topology = &engine.scenario.topology;
+    let complete = engine.bring_up("all control planes are complete", &proven, COMPLETE, async |span| {
+        control_planes(&engine.fleet, topology, span).await;
+    });
+    Ok(vec![complete.await?])
+}
+
+/// Waits until the processes of all control planes run, by looking for them on their machines.
+async fn control_planes(fleet: &Fleet, topology: &Topology, span: &Span) {
+    let each = topology.masters().map(|master| async move {
+        insist(span, || async {
+            let way = fleet.ssh(&master.name).map_err(|error| error.to_string())?;
+            let script = way.script(include_str!("control-plane.sh"), &[]).label("control-plane.sh").deadline(COMPLETE);
+            let ran = script.run_async(&CancellationToken::new()).await;
+            ran.map(drop).map_err(|error| format!("{}: {error}", master.name))
+        })
+        .await;
+    });
+    futures::future::join_all(each).await;
 }
 
 /// Makes a Service and waits for its Endpoints, which the controller manager makes if its watches work.
 async fn reconcile(client: Client, span: &Span) {
-    let services: Api<Service> = Api::namespaced(client.clone(), "default");
-    let endpoints: Api<Endpoints> = Api::namespaced(client, "default");
-    let service = Service {
+    let services: Api<api::Service> = Api::namespaced(client.clone(), "default");
+    let endpoints: Api<api::Endpoints> = Api::namespaced(client, "default");
+    let service = api::Service {
         metadata: ObjectMeta { name: Some(PROBE.into()), ..ObjectMeta::default() },
-        spec: Some(ServiceSpec {
+        spec: Some(api::ServiceSpec {
             selector: Some([("app".to_owned(), PROBE.to_owned())].into()),
-            ports: Some(vec![ServicePort { port: 80, ..ServicePort::default() }]),
-            ..ServiceSpec::default()
+            ports: Some(vec![api::ServicePort { port: 80, ..api::ServicePort::default() }]),
+            ..api::ServiceSpec::default()
         }),
-        ..Service::default()
+        ..api::Service::default()
     };
     insist(span, || async {
         match services.create(&PostParams::default(), &service).await {
@@ -61,7 +84,7 @@ async fn reconcile(client: Client, span: &Span) {
     })
     .await;
     insist(span, || async {
-        let there = await_condition(endpoints.clone(), PROBE, |endpoints: Option<&Endpoints>| endpoints.is_some());
+        let there = await_condition(endpoints.clone(), PROBE, |endpoints: Option<&api::Endpoints>| endpoints.is_some());
         there.await.map(drop).map_err(|error| format!("its Endpoints cannot be watched: {error}"))
     })
     .await;

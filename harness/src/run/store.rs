@@ -70,7 +70,7 @@ pub enum StoreError {
         source: serde_json::Error,
     },
     /// The machines cannot be removed.
-    #[error("the machines of run {run} cannot be removed: {source}")]
+    #[error("the machines of run {run} cannot be seen or removed: {source}")]
     Machines {
         /// The run.
         run: String,
