@@ -19,7 +19,9 @@ await() { # gone PID | there
   echo "after 60 s, $name is not $*" >&2
   return 1
 }
+# Whatever ended it before may have made kubelet wait a while before it starts it anew.
 running() {
+  [ -n "$(pid)" ] || await there || true
   before=$(pid)
   [ -n "$before" ] || { echo "no process $name runs here, so $verb would do nothing" >&2; exit 1; }
 }
