@@ -97,6 +97,10 @@ pub enum What {
         path: String,
         /// The whole text of the scenario's file.
         text: String,
+        /// What chance follows in this run: another run with the same seed chooses the same machines, as far as the
+        /// cluster does not.
+        #[serde(default)]
+        seed: u64,
     },
     /// Which provider makes the machines, and why that one.
     Provider {
@@ -194,6 +198,17 @@ pub enum What {
         /// What was read back that proves it.
         proof: String,
     },
+    /// A part of the masters was chosen, for a fault that befalls it.
+    Choice {
+        /// The scenario's step that asked for it.
+        step: usize,
+        /// The part, as `etcd-leader`.
+        part: String,
+        /// The machines that it was.
+        machines: Vec<String>,
+        /// What was known that made it these.
+        why: String,
+    },
     /// A node's condition as the API server tells it, whenever it changes.
     Node {
         /// The node's name.
@@ -211,6 +226,19 @@ pub enum What {
         node: String,
         /// When, by the clock of the node.
         renewed: Timestamp,
+    },
+    /// Another process holds the lease of a control plane component, or the first one that was seen.
+    ComponentLease {
+        /// The component, as `kube-scheduler`.
+        component: String,
+        /// The machine that the holder runs on; none if nobody holds it.
+        machine: Option<String>,
+        /// The holder's own name of itself.
+        holder: String,
+        /// How often the lease has changed hands.
+        transitions: i32,
+        /// When it was acquired, by the holder's clock.
+        acquired: Option<Timestamp>,
     },
     /// A pod of a watched workload, whenever it changes.
     Pod {

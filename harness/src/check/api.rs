@@ -2,31 +2,36 @@
 
 use std::time::Duration;
 
+use super::Judgement;
 use super::world::World;
 use crate::scenario::format_duration;
 
 /// Failed requests in a row, all sent since the step began, after which the API counts as unreachable: two seconds of them.
 const UNREACHABLE: usize = 8;
 
-/// What keeps the API from being reachable.
-pub(super) fn reachable(world: &World, since: f64) -> Option<String> {
+/// Whether the API answers.
+pub(super) fn reachable(world: &World, since: f64) -> Judgement {
     let latest = world.samples.iter().rfind(|sample| sample.sent >= since);
     match latest {
-        Some(sample) if sample.ok => None,
-        Some(sample) => Some(format!(
+        Some(sample) if sample.ok => Judgement::Holds,
+        Some(sample) => Judgement::NotYet(format!(
             "the API does not answer through the balancer: {}",
             sample.error.as_deref().unwrap_or("no reason given")
         )),
-        None => Some("no request to the API has ended since the step began".into()),
+        None => Judgement::Unknown("no request to the API has ended since the step began".into()),
     }
 }
 
-/// What keeps the API from being unreachable.
-pub(super) fn unreachable(world: &World, since: f64) -> Option<String> {
+/// Whether the API does not answer.
+pub(super) fn unreachable(world: &World, since: f64) -> Judgement {
     let latest: Vec<_> = world.samples.iter().filter(|sample| sample.sent >= since).rev().take(UNREACHABLE).collect();
     let failed = latest.iter().take_while(|sample| !sample.ok).count();
-    (failed < UNREACHABLE)
-        .then(|| format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should"))
+    let missing = format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should");
+    match failed {
+        UNREACHABLE => Judgement::Holds,
+        _ if failed == latest.len() => Judgement::Unknown(missing),
+        _ => Judgement::NotYet(missing),
+    }
 }
 
 /// How an outage of the API is too long, if it is.

@@ -1,7 +1,7 @@
 //! Whether a DaemonSet has one Running and Ready pod on each machine meant, and none elsewhere.
 
 use super::world::{Pod, World};
-use super::{sentence, unlisted};
+use super::{Judgement, unless, unlisted};
 use crate::scenario::{Machine, MachineName, Placement, Topology};
 
 /// The name under which DaemonSets are watched.
@@ -9,13 +9,13 @@ pub(crate) const DAEMON_SETS: &str = "daemonsets";
 /// The name under which the pods of DaemonSets are watched.
 pub(crate) const PODS: &str = "pods";
 
-/// What keeps the pods of a DaemonSet from being where they should be.
-pub(super) fn placed(name: &str, pods: Placement, topology: &Topology, world: &World, since: f64) -> Option<String> {
-    if let Some(missing) = unlisted(DAEMON_SETS, world, since).or_else(|| unlisted(PODS, world, since)) {
-        return Some(missing);
+/// Whether the pods of a DaemonSet are where they should be.
+pub(super) fn placed(name: &str, pods: Placement, topology: &Topology, world: &World, since: f64) -> Judgement {
+    if let Some(unknown) = unlisted(DAEMON_SETS, world, since).or_else(|| unlisted(PODS, world, since)) {
+        return unknown;
     }
     if !world.daemon_sets.get(name).is_some_and(|daemon_set| daemon_set.exists) {
-        return Some(format!("there is no daemonset `{name}` in the namespace default"));
+        return Judgement::NotYet(format!("there is no daemonset `{name}` in the namespace default"));
     }
     let machines: Vec<&Machine> = match pods {
         Placement::OnePerMaster => topology.masters().collect(),
@@ -31,7 +31,7 @@ pub(super) fn placed(name: &str, pods: Placement, topology: &Topology, world: &W
         Some(node) => format!("{pod_name} runs on {node}, where none should be"),
         None => format!("{pod_name} is bound to no node"),
     }));
-    sentence(&missing)
+    unless(&missing)
 }
 
 fn on_machine(machine: &MachineName, mine: &[(&String, &Pod)], world: &World) -> Option<String> {

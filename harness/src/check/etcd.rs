@@ -1,17 +1,18 @@
 //! Whether the members of etcd serve, agree on a leader, and are all there.
 
-use super::sentence;
 use super::world::World;
+use super::{Judgement, unless};
 use crate::scenario::Topology;
 
-/// What keeps etcd from being healthy with so many members.
-pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since: f64) -> Option<String> {
+/// Whether etcd is healthy with so many members.
+pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since: f64) -> Judgement {
     let mut missing = Vec::new();
+    let mut unseen = Vec::new();
     let mut leaders = Vec::new();
     for machine in topology.masters() {
         let name = &machine.name;
         match world.etcd.get(name.as_str()).filter(|member| member.at >= since) {
-            None => missing.push(format!("the member on {name} was not looked at since the step began")),
+            None => unseen.push(format!("the member on {name} was not looked at since the step began")),
             Some(member) if !member.healthy => {
                 missing.push(format!(
                     "the member on {name} is not healthy: {}",
@@ -30,5 +31,9 @@ pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since:
     if leaders.len() > 1 {
         missing.push(format!("the members follow {} leaders: {}", leaders.len(), leaders.join(", ")));
     }
-    sentence(&missing)
+    if missing.is_empty() && !unseen.is_empty() {
+        return Judgement::Unknown(unseen.join("; "));
+    }
+    missing.extend(unseen);
+    unless(&missing)
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::world::World;
-use super::{Judgement, judge, names, violation};
+use super::{Judgement, is_judged, judge, names, violation};
 use crate::event::{Event, What};
-use crate::scenario::{Check, Invariant, LoadOptions, MachineName, NodeState, Placement, Topology, load_topology};
+use crate::scenario::{
+    Check, Invariant, LoadOptions, MachineName, NodeState, Placement, Target, Topology, load_topology,
+};
 
 const MASTERS: [&str; 3] = ["master1", "master2", "master3"];
 
@@ -134,7 +136,7 @@ impl Story {
     fn misses(&self, check: &Check, since: f64, words: &[&str]) {
         match judge(check, &topology(), &self.0, since) {
             Judgement::Holds => panic!("it holds, but should not for {words:?}"),
-            Judgement::NotYet(reason) => {
+            Judgement::NotYet(reason) | Judgement::Unknown(reason) => {
                 for word in words {
                     assert!(reason.contains(word), "`{word}` is not in: {reason}");
                 }
@@ -146,7 +148,7 @@ impl Story {
 const PODS: fn() -> Check = || Check::DaemonSet { name: "sh-cgi".into(), pods: Placement::OnePerMaster };
 
 fn is(node: &str, is: NodeState) -> Check {
-    Check::Node { node: name(node), is }
+    Check::Node { node: Target::Machines(vec![name(node)]), is }
 }
 
 #[test]
@@ -325,14 +327,53 @@ fn an_outage_lasts_from_the_last_good_request_to_the_latest_failed_one() {
     let bound = |seconds| Invariant::ApiOutageBelow(Duration::from_secs_f64(seconds));
     let down = Story::default().sample(10.0, 10.1, true).sample(10.25, 14.25, false).sample(15.0, 15.1, false);
     assert!((down.0.outage.length() - 5.0).abs() < 1e-9, "{:?}", down.0.outage);
-    assert_eq!(violation(&bound(5.1), &down.0), None);
-    let message = violation(&bound(5.0), &down.0).unwrap();
+    assert_eq!(violation(&bound(5.1), &topology(), &down.0, 0.0), None);
+    let message = violation(&bound(5.0), &topology(), &down.0, 0.0).unwrap();
     assert!(message.contains("for 5.0 s, and less than 5s is allowed") && message.contains("refused"), "{message}");
 
     // A slow request that was sent meanwhile and came through after all shortens it.
-    assert_eq!(violation(&bound(5.0), &down.clone().sample(13.0, 16.0, true).0), None);
+    assert_eq!(violation(&bound(5.0), &topology(), &down.clone().sample(13.0, 16.0, true).0, 0.0), None);
     // A good one ends it.
     assert_eq!(down.sample(16.0, 16.1, true).0.outage.length(), 0.0);
     // Before the first good one there is nothing that could have gone away.
     assert_eq!(Story::default().sample(1.0, 2.0, false).sample(60.0, 61.0, false).0.outage.length(), 0.0);
+}
+
+#[test]
+fn the_contrary_of_what_is_not_known_is_not_known_either() {
+    let contrary = |check| Check::Not(Box::new(check));
+    let story = Story::healthy();
+    let judged = |check, since| judge(&contrary(check), &topology(), &story.0, since);
+    assert!(matches!(judged(Check::NodesReady, 10.0), Judgement::NotYet(reason) if reason.contains("is true")));
+    assert!(matches!(judged(Check::NodesReady, 10.5), Judgement::Unknown(_)));
+    assert!(matches!(judged(Check::EtcdHealthy { members: 3 }, 10.5), Judgement::Unknown(_)));
+    assert!(matches!(judged(Check::ApiReachable, 0.0), Judgement::Unknown(_)));
+    assert_eq!(judged(Check::EtcdHealthy { members: 2 }, 10.0), Judgement::Holds);
+}
+
+#[test]
+fn a_check_that_stays_true_is_violated_by_what_is_seen_and_not_by_what_is_not() {
+    let stays = Invariant::Stays(Check::NodesReady);
+    let violated = |story: &Story, since| violation(&stays, &topology(), &story.0, since);
+    let story = Story::healthy();
+    assert_eq!(violated(&story, 10.0), None);
+    assert!(is_judged(&stays, &topology(), &story.0, 10.0));
+    let down = story.node(60.0, "master2", "Unknown");
+    assert!(violated(&down, 10.0).unwrap().contains("all nodes Ready should stay true, but master2 is not Ready"));
+    assert_eq!(violated(&down, 60.5), None);
+    assert!(!is_judged(&stays, &topology(), &down.0, 60.5));
+}
+
+#[test]
+fn chosen_nodes_are_those_that_were_chosen_last() {
+    let check = Check::Node { node: Target::Chosen, is: NodeState::Ready };
+    let choose = |story: Story, machines: &[&str]| {
+        let machines = machines.iter().map(ToString::to_string).collect();
+        story.add(11.0, What::Choice { step: 1, part: "minority".into(), machines, why: String::new() })
+    };
+    let story = Story::healthy().node(10.5, "master2", "False");
+    story.misses(&check, 10.0, &["nothing was chosen"]);
+    let wrong = choose(story.clone(), &["master1", "master2"]);
+    wrong.misses(&check, 10.0, &["master2 is not Ready"]);
+    choose(wrong, &["master1"]).holds(&check, 10.0);
 }

@@ -26,6 +26,10 @@ pub struct World {
     pub outage: Outage,
     /// When something was last done to a machine, by its name.
     pub disturbed: BTreeMap<String, Disturbance>,
+    /// The machine of the holder of each control plane component's lease, by the component.
+    pub leaders: BTreeMap<String, String>,
+    /// The machines that a part of the masters was last.
+    pub chosen: Vec<String>,
     /// When each watch last had listed all of what it watches, and what cut it since, by what that is.
     pub listed: BTreeMap<String, Listing>,
 }
@@ -76,7 +80,9 @@ pub struct Etcd {
     pub at: f64,
     /// Whether it serves and has a leader.
     pub healthy: bool,
-    /// Which leader.
+    /// Its id, in hexadecimal.
+    pub member: Option<String>,
+    /// The id of the leader that it follows, in hexadecimal.
     pub leader: Option<String>,
     /// How many members it knows.
     pub members: Option<usize>,
@@ -145,6 +151,13 @@ impl World {
             What::DaemonSet { name, exists, desired, .. } => {
                 self.daemon_sets.insert(name.clone(), DaemonSet { exists: *exists, desired: *desired });
             }
+            What::ComponentLease { component, machine, .. } => {
+                match machine {
+                    Some(machine) => self.leaders.insert(component.clone(), machine.clone()),
+                    None => self.leaders.remove(component),
+                };
+            }
+            What::Choice { machines, .. } => self.chosen.clone_from(machines),
             What::Watch { of, connected, error } => {
                 let listing = self.listed.entry(of.clone()).or_default();
                 if *connected {
@@ -154,10 +167,11 @@ impl World {
                 }
             }
             What::ApiSample { ok, latency_ms, error, .. } => self.sample(event.at, *ok, *latency_ms, error.as_ref()),
-            What::Etcd { machine, healthy, leader, members, error, .. } => {
+            What::Etcd { machine, healthy, member, leader, members, error } => {
                 let etcd = Etcd {
                     at: event.at,
                     healthy: *healthy,
+                    member: member.clone(),
                     leader: leader.clone(),
                     members: *members,
                     error: error.clone(),

@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Leaves the machines when the run is over. `quorate clean RUN` removes them.
     #[arg(long)]
     keep: bool,
+    /// Repeats the choices of an earlier run, as far as they were made by chance. Each run tells its own.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
     /// Prints the verdict alone.
     #[arg(long, short, conflicts_with_all = ["verbose", "json"])]
     quiet: bool,
@@ -73,8 +76,13 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
     let terminal = show(&args, &session);
-    let options =
-        Options { provider: args.provider, vm_box: args.vm_box, sources: args.kubernetes_from, keep: args.keep };
+    let options = Options {
+        provider: args.provider,
+        vm_box: args.vm_box,
+        sources: args.kubernetes_from,
+        keep: args.keep,
+        seed: args.seed,
+    };
     let outcome = session.run(options, cancel).await;
     signals.abort();
     // The task holds a recorder, which the terminal waits for.

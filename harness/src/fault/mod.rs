@@ -1,5 +1,6 @@
 //! What befalls machines: each fault is injected, or healed, and then seen to have happened.
 
+pub mod active;
 mod power;
 mod service;
 
@@ -10,7 +11,8 @@ use crate::event::What;
 use crate::machine::{Fleet, MachineError};
 use crate::process::ProcessError;
 use crate::record::Recorder;
-use crate::scenario::{Fault, MachineName, Verb};
+use crate::scenario::{MachineName, Verb};
+use active::Active;
 
 /// A fault that did not happen as it should.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,8 @@ pub struct Hand<'a> {
     pub cancel: &'a CancellationToken,
     /// The scenario's step.
     pub step: Option<usize>,
+    /// What has befallen machines so far and lasts.
+    pub active: &'a Active,
 }
 
 /// A fault that was seen to have happened to one machine.
@@ -68,20 +72,34 @@ struct Seen {
 }
 
 impl Hand<'_> {
-    /// Does a fault to all machines that it befalls, at once.
-    pub async fn inject(&self, fault: &Fault) -> Result<(), FaultError> {
-        let each = fault.on.iter().map(|machine| async move {
-            let seen = match fault.verb.service() {
-                Some(service) => service::befall(self, machine, service, fault.verb).await?,
-                None => power::befall(self, machine, fault.verb).await?,
+    /// Does a fault to machines, to all at once.
+    pub async fn inject(&self, verb: &Verb, on: &[MachineName]) -> Result<(), FaultError> {
+        let each = on.iter().map(|machine| async move {
+            // Before it is done: what fails halfway may have happened.
+            self.active.begin(machine, verb);
+            let seen = match verb.service() {
+                Some(service) => service::befall(self, machine, service, verb).await?,
+                None => power::befall(self, machine, verb).await?,
             };
-            self.tell(machine, fault.verb, seen);
+            self.active.end(machine, verb);
+            self.tell(machine, verb, seen);
             Ok(())
         });
         futures::future::try_join_all(each).await.map(drop)
     }
 
-    fn tell(&self, machine: &MachineName, verb: Verb, seen: Seen) {
+    /// Undoes all that lasts, the latest first. What could not be undone is returned, one sentence each.
+    pub async fn undo_all(&self) -> Vec<String> {
+        let mut failed = Vec::new();
+        for (machine, verb) in self.active.undoings() {
+            if let Err(error) = self.inject(&verb, std::slice::from_ref(&machine)).await {
+                failed.push(format!("`{}` of {machine} at the end of the run: {error}", verb.as_str()));
+            }
+        }
+        failed
+    }
+
+    fn tell(&self, machine: &MachineName, verb: &Verb, seen: Seen) {
         self.recorder.record(What::Fault {
             step: self.step,
             verb: verb.as_str().to_owned(),

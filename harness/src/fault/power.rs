@@ -8,7 +8,7 @@ use crate::machine::provider::{Observed, State};
 use crate::scenario::{MachineName, Verb};
 
 /// Does what the verb says, and sees the machine in the state that it should be in then.
-pub(super) async fn befall(hand: &Hand<'_>, machine: &MachineName, verb: Verb) -> Result<Seen, FaultError> {
+pub(super) async fn befall(hand: &Hand<'_>, machine: &MachineName, verb: &Verb) -> Result<Seen, FaultError> {
     let (from, to) = match verb {
         Verb::Start => (State::Stopped, State::Running),
         Verb::Resume => (State::Paused, State::Running),
@@ -32,7 +32,7 @@ pub(super) async fn befall(hand: &Hand<'_>, machine: &MachineName, verb: Verb) -
     Ok(Seen { begun, proof })
 }
 
-async fn act(hand: &Hand<'_>, machine: &MachineName, verb: Verb) -> Result<(), FaultError> {
+async fn act(hand: &Hand<'_>, machine: &MachineName, verb: &Verb) -> Result<(), FaultError> {
     let (fleet, cancel) = (hand.fleet, hand.cancel);
     match verb {
         Verb::Kill => fleet.kill(machine, cancel).await?,

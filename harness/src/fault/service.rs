@@ -14,7 +14,7 @@ pub(super) async fn befall(
     hand: &Hand<'_>,
     machine: &MachineName,
     service: Service,
-    verb: Verb,
+    verb: &Verb,
 ) -> Result<Seen, FaultError> {
     let way = hand.fleet.ssh(machine)?;
     let script = match service.keeper() {

@@ -2,13 +2,13 @@
 //!
 //! A plan exists only of a scenario that makes sense step by step: a machine that is off is not switched off again.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod walk;
+mod words;
+
 use std::time::Duration;
 
-use crate::scenario::{
-    Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Scenario, Service, Step, Verb, format_duration,
-};
+use crate::scenario::{Action, Scenario, Step};
+use walk::Walk;
 
 /// How long a fault may take to be injected or healed.
 const FAULT: Duration = Duration::from_secs(180);
@@ -50,10 +50,10 @@ pub struct Refusal {
 impl Plan {
     /// Plans a scenario, or says all that makes no sense in it.
     pub fn of(scenario: &Scenario) -> Result<Self, Vec<Refusal>> {
-        let mut walk = Walk::default();
+        let mut walk = Walk::new(&scenario.topology);
         let mut refusals = Vec::new();
         for step in &scenario.steps {
-            if let Err((problem, remedy)) = walk.step(step) {
+            if let Err(walk::Nonsense { problem, remedy }) = walk.step(step) {
                 refusals.push(Refusal { path: scenario.path.display().to_string(), line: step.line, problem, remedy });
             }
         }
@@ -65,103 +65,8 @@ impl Plan {
             line: step.line,
             deadline: step.deadline(),
         });
-        Ok(Self { steps: steps.collect(), notes: walk.notes })
+        Ok(Self { steps: steps.collect(), notes: walk.into_notes() })
     }
-}
-
-/// What is broken while the steps are walked through: for each machine and thing of it, the line of the fault.
-#[derive(Debug, Default)]
-struct Walk {
-    off: BTreeMap<MachineName, u32>,
-    paused: BTreeMap<MachineName, u32>,
-    stopped: BTreeMap<(MachineName, Service), u32>,
-    notes: Vec<String>,
-}
-
-impl Walk {
-    fn step(&mut self, step: &Step) -> Result<(), (String, String)> {
-        match &step.action {
-            Action::Hold(_) => Ok(()),
-            Action::Expect { check, .. } => {
-                self.doubt(check, step.line);
-                Ok(())
-            }
-            Action::Fault(fault) => fault.on.iter().try_for_each(|machine| self.fault(fault.verb, machine, step.line)),
-        }
-    }
-
-    fn fault(&mut self, verb: Verb, machine: &MachineName, line: u32) -> Result<(), (String, String)> {
-        match verb {
-            Verb::Start => self.off.remove(machine).map(drop).ok_or_else(|| undone(machine, "off", "kill or stop")),
-            Verb::Resume => self.paused.remove(machine).map(drop).ok_or_else(|| undone(machine, "paused", "pause")),
-            _ => self.running(machine).map(|()| match verb {
-                Verb::Kill | Verb::Stop => drop(self.off.insert(machine.clone(), line)),
-                Verb::Pause => drop(self.paused.insert(machine.clone(), line)),
-                _ => {}
-            }),
-        }?;
-        match verb {
-            Verb::StopService(service) => {
-                self.serving(machine, service)?;
-                self.stopped.insert((machine.clone(), service), line);
-                Ok(())
-            }
-            Verb::StartService(service) => match self.stopped.remove(&(machine.clone(), service)) {
-                Some(_) => Ok(()),
-                None => {
-                    let problem = format!("{} of {machine} is not stopped here", service.as_str());
-                    Err((problem, "take the step out, or stop the service before".into()))
-                }
-            },
-            Verb::KillService(service) | Verb::RestartService(service) => self.serving(machine, service),
-            _ => Ok(()),
-        }
-    }
-
-    fn running(&self, machine: &MachineName) -> Result<(), (String, String)> {
-        if let Some(since) = self.off.get(machine) {
-            let problem = format!("{machine} is off here, since line {since}");
-            return Err((problem, format!("write `- start: {machine}` before")));
-        }
-        match self.paused.get(machine) {
-            Some(since) => {
-                let problem = format!("{machine} is paused here, since line {since}");
-                Err((problem, format!("write `- resume: {machine}` before")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn serving(&self, machine: &MachineName, service: Service) -> Result<(), (String, String)> {
-        self.stopped.get(&(machine.clone(), service)).map_or(Ok(()), |since| {
-            let problem = format!("{} of {machine} is stopped here, since line {since}", service.as_str());
-            Err((problem, "start it in between".into()))
-        })
-    }
-
-    /// Notes an expectation of health while something is broken. It may be meant: then it shows that the check bites.
-    fn doubt(&mut self, check: &Check, line: u32) {
-        let everything = matches!(check, Check::NodesReady | Check::DaemonSet { .. } | Check::EtcdHealthy { .. });
-        if !everything {
-            return;
-        }
-        for (machine, since) in self.off.iter().chain(&self.paused) {
-            self.notes.push(format!("line {line} expects health while {machine} is down since line {since}"));
-        }
-        let needed: &[Service] = match check {
-            Check::EtcdHealthy { .. } => &[Service::Etcd],
-            _ => &[Service::Kubelet, Service::Containerd],
-        };
-        for ((machine, service), since) in self.stopped.iter().filter(|((_, service), _)| needed.contains(service)) {
-            let name = service.as_str();
-            self.notes
-                .push(format!("line {line} expects health while {name} of {machine} is stopped since line {since}"));
-        }
-    }
-}
-
-fn undone(machine: &MachineName, state: &str, before: &str) -> (String, String) {
-    (format!("{machine} is not {state} here"), format!("take the step out, or {before} the machine before"))
 }
 
 impl Step {
@@ -169,53 +74,8 @@ impl Step {
     fn deadline(&self) -> Duration {
         match &self.action {
             Action::Expect { within, .. } => *within,
-            Action::Hold(time) => *time,
+            Action::Hold { time, .. } => *time,
             Action::Fault(_) => FAULT,
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.action {
-            Action::Expect { check, within } => write!(f, "expect {check} within {}", format_duration(*within)),
-            Action::Hold(time) => write!(f, "hold for {}", format_duration(*time)),
-            Action::Fault(fault) => write!(f, "{fault}"),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let machines = self.on.iter().map(MachineName::as_str).collect::<Vec<_>>().join(", ");
-        match self.verb.service() {
-            Some(service) => write!(f, "{} {} on {machines}", self.verb.as_str(), service.as_str()),
-            None => write!(f, "{} {machines}", self.verb.as_str()),
-        }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NodesReady => write!(f, "all nodes Ready"),
-            Self::Node { node, is: NodeState::Ready } => write!(f, "{node} Ready"),
-            Self::Node { node, is: NodeState::NotReady } => write!(f, "{node} NotReady"),
-            Self::DaemonSet { name, pods: Placement::OnePerMaster } => write!(f, "one pod of {name} on every master"),
-            Self::DaemonSet { name, pods: Placement::OnePerNode } => write!(f, "one pod of {name} on every node"),
-            Self::EtcdHealthy { members } => write!(f, "etcd healthy with {members} members"),
-            Self::ApiReachable => write!(f, "the API reachable through the balancer"),
-            Self::ApiUnreachable => write!(f, "the API unreachable through the balancer"),
-        }
-    }
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ApiOutageBelow(bound) => {
-                write!(f, "outages of the API through the balancer stay below {}", format_duration(*bound))
-            }
         }
     }
 }
@@ -289,6 +149,35 @@ mod tests {
             assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
             assert!(!refusals[0].remedy.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_at_run_time_is_followed_by_what_chose_it() {
+        let good: [&[&str]; 3] = [
+            &["kill: etcd-leader", "expect: { node: chosen, is: not-ready, within: 90s }", "start: chosen"],
+            &["stop-service: { service: etcd, on: minority }", "start-service: { service: etcd, on: chosen }"],
+            &["pause: one-master", "hold: { not: { nodes: ready }, for: 10s }", "resume: chosen"],
+        ];
+        for steps in good {
+            plan(steps).unwrap();
+        }
+        let bad: [(&[&str], u32, &str); 6] = [
+            (&["start: chosen"], 4, "nothing was chosen before this step"),
+            (&["expect: { node: chosen, is: ready, within: 1m }"], 4, "nothing was chosen before this step"),
+            (&["kill: one-master", "start: one-master"], 5, "`start` cannot choose anew what it heals"),
+            (&["kill: one-master", "kill: chosen"], 5, "one-master of line 4 is off here, since line 4"),
+            (
+                &["kill: one-master", "kill: one-master", "start: chosen", "start: chosen"],
+                7,
+                "one-master of line 5 is not",
+            ),
+            (&["pause: etcd-leader", "start: chosen"], 5, "etcd-leader of line 4 is not off here"),
+        ];
+        for (steps, line, problem) in bad {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
         }
     }
 

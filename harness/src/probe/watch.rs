@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Nudge;
-use crate::check::names::{DAEMON_SETS, LEASES, NODES, PODS};
+use crate::check::names::{COMPONENT_LEASES, DAEMON_SETS, LEASES, NODES, PODS};
 use crate::event::What;
 use crate::record::Recorder;
 
@@ -32,6 +32,7 @@ pub(super) fn start(
     let watch = |of| Watch { of, recorder: recorder.clone(), nudge: nudge.clone(), cancel: cancel.clone() };
     tasks.spawn(watch(NODES).run(Api::all(client.clone()), node));
     tasks.spawn(watch(LEASES).run(Api::namespaced(client.clone(), "kube-node-lease"), lease));
+    tasks.spawn(watch(COMPONENT_LEASES).run(Api::namespaced(client.clone(), "kube-system"), component_lease));
     tasks.spawn(watch(DAEMON_SETS).run(Api::namespaced(client.clone(), "default"), daemon_set));
     tasks.spawn(watch(PODS).run(Api::namespaced(client.clone(), "default"), pod));
 }
@@ -158,6 +159,21 @@ fn node(node: &Node, gone: bool) -> Option<What> {
 fn lease(lease: &Lease, gone: bool) -> Option<What> {
     let renewed = lease.spec.as_ref()?.renew_time.as_ref()?.0;
     (!gone).then(|| What::NodeLease { node: lease.name_any(), renewed })
+}
+
+/// Holders call themselves by their host's name, an underscore, and a random id.
+/// Source: cmd/kube-scheduler/app/server.go and cmd/kube-controller-manager/app/controllermanager.go of Kubernetes.
+fn component_lease(lease: &Lease, gone: bool) -> Option<What> {
+    let spec = lease.spec.as_ref()?;
+    let holder = spec.holder_identity.clone().filter(|holder| !gone && !holder.is_empty());
+    let machine = holder.as_deref().and_then(|holder| holder.rsplit_once('_')).map(|(host, _)| host);
+    Some(What::ComponentLease {
+        component: lease.name_any(),
+        machine: machine.map(|host| host.split('.').next().unwrap_or(host).to_owned()),
+        holder: holder.unwrap_or_default(),
+        transitions: spec.lease_transitions.unwrap_or_default(),
+        acquired: spec.acquire_time.as_ref().map(|time| time.0),
+    })
 }
 
 fn daemon_set(daemon_set: &DaemonSet, gone: bool) -> Option<What> {

@@ -51,6 +51,7 @@ impl Log {
                 scenario: scenario.to_owned(),
                 path: format!("scenarios/{scenario}.yaml"),
                 text: format!("name: {scenario}\n"),
+                seed: 7,
             },
         );
         log

@@ -5,15 +5,21 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
 use super::monitor::{Monitor, Unmet};
+use super::{Failure, broken, choice};
 use crate::event::{Phase, SpanId, Verdict};
 use crate::fault::Hand;
+use crate::fault::active::Active;
 use crate::machine::Fleet;
 use crate::plan::Plan;
 use crate::probe::Observers;
 use crate::record::{Recorder, Span, SpanOptions};
-use crate::scenario::{Action, Check, Scenario, format_duration};
+use crate::scenario::{Action, Check, Fault, Scenario, format_duration};
+
+/// How long all faults that last may take to be undone at the end of a run.
+const UNDO: Duration = Duration::from_secs(120);
+/// How long it may take until something that is to be held can be looked at and is seen to be so.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What the steps of a run share.
 pub(super) struct Engine {
@@ -23,6 +29,8 @@ pub(super) struct Engine {
     pub(super) recorder: Recorder,
     pub(super) monitor: Monitor,
     pub(super) cancel: CancellationToken,
+    pub(super) active: Active,
+    pub(super) seed: u64,
 }
 
 impl Engine {
@@ -38,31 +46,68 @@ impl Engine {
             ended.map_err(|failure| failure.in_step(index, planned))?;
             after = vec![span.id()];
         }
-        self.monitor.violation().map_or(Ok(()), |message| Err(Failure::Failed(message)))
+        observers.refresh();
+        self.monitor.verdict(LOOK).await.map_or(Ok(()), |message| Err(Failure::Failed(message)))
     }
 
     async fn step(&self, index: usize, span: &Span, observers: &Observers) -> Result<(), Failure> {
         match &self.scenario.steps[index].action {
             Action::Expect { check, within } => {
                 self.wait(check, *within, span, observers).await?;
-                self.monitor.arm();
+                self.monitor.arm(self.recorder.now());
                 Ok(())
             }
-            Action::Hold(time) => {
-                self.monitor.hold(*time, &self.cancel).await.map_err(|unmet| unmet_failure(unmet, ""))
-            }
-            Action::Fault(fault) => {
-                let hand =
-                    Hand { fleet: &self.fleet, recorder: &self.recorder, cancel: &self.cancel, step: Some(index) };
-                let injected = tokio::time::timeout(self.plan.steps[index].deadline, hand.inject(fault)).await;
-                match injected {
+            Action::Hold { check, time } => self.hold(check.as_ref(), *time, span, observers).await,
+            Action::Fault(Fault { verb, on }) => {
+                let deadline = self.plan.steps[index].deadline;
+                let injected = tokio::time::timeout(deadline, async {
+                    let on = choice::machines(self, index, on, span, observers).await?;
+                    self.hand(Some(index), &self.cancel).inject(verb, &on).await.map_err(broken)
+                });
+                match injected.await {
                     Ok(Ok(())) => Ok(()),
                     _ if self.cancel.is_cancelled() => Err(Failure::Interrupted),
-                    Ok(Err(error)) => Err(Failure::Broken(error.to_string())),
-                    Err(_) => Err(Failure::Broken(format!("not done within {:?}", self.plan.steps[index].deadline))),
+                    Ok(failed) => failed,
+                    Err(_) => Err(Failure::Broken(format!("not done within {deadline:?}"))),
                 }
             }
         }
+    }
+
+    /// What does faults for a step of the scenario, or for the run itself.
+    pub(super) fn hand<'a>(&'a self, step: Option<usize>, cancel: &'a CancellationToken) -> Hand<'a> {
+        Hand { fleet: &self.fleet, recorder: &self.recorder, cancel, step, active: &self.active }
+    }
+
+    /// Undoes all faults that last. What could not be undone is returned, one sentence each.
+    pub(super) async fn undo(&self) -> Vec<String> {
+        let span = self.recorder.span(Phase::CleanUp, "undo what lasts", SpanOptions::default());
+        let cancel = CancellationToken::new();
+        let failed = tokio::time::timeout(UNDO, self.hand(None, &cancel).undo_all()).await;
+        let failed = failed.unwrap_or_else(|_| vec![format!("not all faults were undone within {UNDO:?}")]);
+        match failed.is_empty() {
+            true => span.end(Verdict::Passed, None),
+            false => span.end(Verdict::Broken, Some(failed.join("; "))),
+        }
+        failed
+    }
+
+    async fn hold(
+        &self,
+        check: Option<&Check>,
+        time: Duration,
+        span: &Span,
+        observers: &Observers,
+    ) -> Result<(), Failure> {
+        let since = self.recorder.now();
+        if let Some(check) = check {
+            self.wait(check, LOOK, span, observers).await?;
+        }
+        let held = self.monitor.hold(check, &self.scenario.topology, since, time, &self.cancel).await;
+        held.map_err(|unmet| {
+            let said = check.map(|check| format!("expected {check} for {}, but: ", format_duration(time)));
+            unmet_failure(unmet, &said.unwrap_or_default())
+        })
     }
 
     async fn wait(&self, check: &Check, within: Duration, span: &Span, observers: &Observers) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! A run from beginning to end: prepare, bring up, carry out, gather, remove. Whatever happens, it gets to its end.
 
+mod choice;
 mod engine;
 mod evidence;
 mod gate;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::{self, NodeImage, Source};
 use crate::cluster::Access;
 use crate::event::{FORMAT, Phase, SpanId, Verdict, What};
+use crate::fault::active::Active;
 use crate::machine::provider::{self, Choice, Provider, Site};
 use crate::machine::{Fleet, vagrant};
 use crate::plan::{Plan, Planned};
@@ -37,6 +39,8 @@ pub struct Options {
     pub sources: Vec<Source>,
     /// Whether the machines stay when the run is over.
     pub keep: bool,
+    /// What chance follows; a new one if not said.
+    pub seed: Option<u64>,
 }
 
 /// Why a run did not pass.
@@ -120,7 +124,8 @@ impl Session {
 
     /// Runs to the end. Cancelling leads to the end by the shortest way: evidence is gathered and machines are removed.
     pub async fn run(self, options: Options, cancel: CancellationToken) -> Outcome {
-        self.announce();
+        let seed = options.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+        self.announce(seed);
         let keep = options.keep;
         let body = Body {
             scenario: self.scenario,
@@ -128,6 +133,7 @@ impl Session {
             folder: self.folder.clone(),
             recorder: self.recorder.clone(),
             cancel,
+            seed,
         };
         let ended = tokio::spawn(body.run(options)).await;
         let ended = ended.unwrap_or_else(|panic| Err(Failure::Broken(format!("this is a bug of Quorate: {panic}"))));
@@ -147,7 +153,7 @@ impl Session {
         Outcome { verdict, reason }
     }
 
-    fn announce(&self) {
+    fn announce(&self, seed: u64) {
         self.recorder.record(What::RunStarted {
             format: FORMAT,
             run: self.folder.run().to_owned(),
@@ -155,6 +161,7 @@ impl Session {
             scenario: self.scenario.name.clone(),
             path: self.scenario.path.display().to_string(),
             text: self.scenario.text.clone(),
+            seed,
         });
         for (step, planned) in self.plan.steps.iter().enumerate() {
             self.recorder.record(What::StepPlanned {
@@ -204,6 +211,7 @@ struct Body {
     folder: Folder,
     recorder: Recorder,
     cancel: CancellationToken,
+    seed: u64,
 }
 
 impl Body {
@@ -211,12 +219,24 @@ impl Body {
         let choice = self.choose(options.provider.as_deref()).await?;
         let image = self.image(options.sources).await?;
         let fleet = Arc::new(self.fleet(choice.provider, &image, options.vm_box)?);
-        let monitor = Monitor::start(&self.recorder, self.scenario.always.clone());
-        let Self { scenario, plan, folder, recorder, cancel } = self;
+        let invariants = self.scenario.always.clone();
+        let monitor = Monitor::start(&self.recorder, invariants, self.scenario.topology.clone());
+        let Self { scenario, plan, folder, recorder, cancel, seed } = self;
         let access = Access::new(folder.path().join("credentials"));
-        let engine = Engine { scenario, plan, fleet: Arc::clone(&fleet), recorder: recorder.clone(), monitor, cancel };
+        let engine = Engine {
+            scenario,
+            plan,
+            fleet: Arc::clone(&fleet),
+            recorder: recorder.clone(),
+            monitor,
+            cancel,
+            active: Active::default(),
+            seed,
+        };
         let ended = on_machines(&engine, image, &access, folder.path()).await;
         gather(&engine, &folder.path().join("machines")).await;
+        let lasting = engine.undo().await;
+        let ended = ended.and(if lasting.is_empty() { Ok(()) } else { Err(Failure::Broken(lasting.join("; "))) });
         fleet.close().await;
         ended
     }

@@ -1,7 +1,6 @@
 //! Follows a run's events, keeps what is known of the cluster, and lets steps wait for it to become as expected.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -29,41 +28,65 @@ pub(super) enum Unmet {
 #[derive(Debug)]
 pub(super) struct Monitor {
     world: watch::Receiver<World>,
-    violation: watch::Receiver<Option<String>>,
-    armed: Arc<AtomicBool>,
+    guarded: watch::Receiver<Guarded>,
+    armed: Arc<OnceLock<f64>>,
     task: JoinHandle<()>,
+}
+
+/// What the invariants have come to.
+#[derive(Debug, Default, Clone)]
+struct Guarded {
+    violation: Option<String>,
+    /// The invariants that could not be judged a single time.
+    unjudged: Vec<Invariant>,
 }
 
 impl Monitor {
     /// Starts to follow. Invariants are watched once [`Monitor::arm`] was called.
-    pub(super) fn start(recorder: &Recorder, invariants: Vec<Invariant>) -> Self {
+    pub(super) fn start(recorder: &Recorder, invariants: Vec<Invariant>, topology: Topology) -> Self {
         let (world, known) = watch::channel(World::default());
-        let (violated, violation) = watch::channel(None);
-        let armed = Arc::new(AtomicBool::new(false));
+        let (guard, guarded) = watch::channel(Guarded { violation: None, unjudged: invariants.clone() });
+        let armed = Arc::new(OnceLock::new());
         let (mut events, arm, recorder) = (recorder.follow(), Arc::clone(&armed), recorder.clone());
         let task = tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 world.send_modify(|world| world.apply(&event));
-                if arm.load(Ordering::Relaxed)
-                    && matches!(event.what, What::ApiSample { .. })
-                    && violated.borrow().is_none()
-                {
-                    let found = invariants
-                        .iter()
-                        .find_map(|invariant| Some((invariant, check::violation(invariant, &world.borrow())?)));
-                    if let Some((invariant, message)) = found {
-                        recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
-                        violated.send_replace(Some(message));
-                    }
+                let Some(since) = arm.get().filter(|_| is_seen(&event.what)) else { continue };
+                let found = guard
+                    .borrow()
+                    .violation
+                    .is_none()
+                    .then(|| guard_all(&invariants, &topology, &world.borrow(), *since, &guard));
+                if let Some((invariant, message)) = found.flatten() {
+                    recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
+                    guard.send_modify(|guarded| guarded.violation = Some(message));
                 }
             }
         });
-        Self { world: known, violation, armed, task }
+        Self { world: known, guarded, armed, task }
     }
 
-    /// Watches the invariants from now on.
-    pub(super) fn arm(&self) {
-        self.armed.store(true, Ordering::Relaxed);
+    /// Watches the invariants from now on, which is so many seconds into the run. The first time counts.
+    pub(super) fn arm(&self, now: f64) {
+        self.armed.get_or_init(|| now);
+    }
+
+    /// What is known now.
+    pub(super) fn world(&self) -> World {
+        self.world.borrow().clone()
+    }
+
+    /// Waits until something is found in what is known.
+    pub(super) async fn find<T>(&self, find: impl Fn(&World) -> Option<T>) -> T {
+        let mut world = self.world.clone();
+        loop {
+            if let Some(found) = find(&world.borrow_and_update()) {
+                return found;
+            }
+            if world.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Waits until a check holds. What is still missing is told to the span whenever it changes.
@@ -76,7 +99,7 @@ impl Monitor {
         span: &Span,
         cancel: &CancellationToken,
     ) -> Result<(), Unmet> {
-        let (mut world, mut violation) = (self.world.clone(), self.violation.clone());
+        let (mut world, mut guarded) = (self.world.clone(), self.guarded.clone());
         let deadline = tokio::time::sleep(within);
         tokio::pin!(deadline);
         let mut missing = String::new();
@@ -84,35 +107,83 @@ impl Monitor {
             let judgement = check::judge(check, topology, &world.borrow_and_update(), since);
             match judgement {
                 Judgement::Holds => return Ok(()),
-                Judgement::NotYet(reason) if reason != missing => {
+                Judgement::NotYet(reason) | Judgement::Unknown(reason) if reason != missing => {
                     span.progress(&reason);
                     missing = reason;
                 }
-                Judgement::NotYet(_) => {}
+                Judgement::NotYet(_) | Judgement::Unknown(_) => {}
             }
             tokio::select! {
                 changed = world.changed() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
-                message = violated(&mut violation) => return Err(Unmet::Violated(message)),
+                message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
                 () = &mut deadline => return Err(Unmet::Deadline(missing)),
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),
             }
         }
     }
 
-    /// Lets time pass while the invariants are watched.
-    pub(super) async fn hold(&self, time: Duration, cancel: &CancellationToken) -> Result<(), Unmet> {
-        let mut violation = self.violation.clone();
-        tokio::select! {
-            () = tokio::time::sleep(time) => Ok(()),
-            message = violated(&mut violation) => Err(Unmet::Violated(message)),
-            () = cancel.cancelled() => Err(Unmet::Cancelled),
+    /// Lets time pass while the invariants are watched, and a check if there is one.
+    pub(super) async fn hold(
+        &self,
+        check: Option<&Check>,
+        topology: &Topology,
+        since: f64,
+        time: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<(), Unmet> {
+        let (mut world, mut guarded) = (self.world.clone(), self.guarded.clone());
+        let over = tokio::time::sleep(time);
+        tokio::pin!(over);
+        loop {
+            let judgement = check.map(|check| check::judge(check, topology, &world.borrow_and_update(), since));
+            if let Some(Judgement::NotYet(reason)) = judgement {
+                return Err(Unmet::Deadline(reason));
+            }
+            tokio::select! {
+                () = &mut over => return Ok(()),
+                changed = world.changed(), if check.is_some() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
+                message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
+                () = cancel.cancelled() => return Err(Unmet::Cancelled),
+            }
         }
     }
 
-    /// The violation of an invariant, if there was one.
-    pub(super) fn violation(&self) -> Option<String> {
-        self.violation.borrow().clone()
+    /// Waits until every invariant was looked at, and returns what keeps them from having held all along.
+    pub(super) async fn verdict(&self, patience: Duration) -> Option<String> {
+        let mut guarded = self.guarded.clone();
+        // If the time is up, or nobody follows any more, what is known then counts.
+        let _ = tokio::time::timeout(
+            patience,
+            guarded.wait_for(|guarded| guarded.violation.is_some() || guarded.unjudged.is_empty()),
+        )
+        .await;
+        let Guarded { violation, unjudged } = guarded.borrow().clone();
+        let unjudged = unjudged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let never = (!unjudged.is_empty()).then(|| format!("it could never be seen whether this holds: {unjudged}"));
+        violation.or(never)
     }
+}
+
+/// Whether an event tells of the cluster, and not of the run itself.
+fn is_seen(what: &What) -> bool {
+    !matches!(what, What::Progress { .. } | What::SpanStarted { .. } | What::SpanEnded { .. } | What::Notice { .. })
+}
+
+/// Judges all invariants, remembers which could be judged, and returns the first that is violated.
+fn guard_all<'a>(
+    invariants: &'a [Invariant],
+    topology: &Topology,
+    world: &World,
+    since: f64,
+    guard: &watch::Sender<Guarded>,
+) -> Option<(&'a Invariant, String)> {
+    let unjudged = |invariant: &Invariant| !check::is_judged(invariant, topology, world, since);
+    guard.send_if_modified(|guarded| {
+        let before = guarded.unjudged.len();
+        guarded.unjudged.retain(unjudged);
+        guarded.unjudged.len() < before
+    });
+    invariants.iter().find_map(|invariant| Some((invariant, check::violation(invariant, topology, world, since)?)))
 }
 
 impl Drop for Monitor {
@@ -121,12 +192,12 @@ impl Drop for Monitor {
     }
 }
 
-async fn violated(violation: &mut watch::Receiver<Option<String>>) -> String {
+async fn violated(guarded: &mut watch::Receiver<Guarded>) -> String {
     loop {
-        if let Some(message) = violation.borrow_and_update().clone() {
+        if let Some(message) = guarded.borrow_and_update().violation.clone() {
             return message;
         }
-        if violation.changed().await.is_err() {
+        if guarded.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }

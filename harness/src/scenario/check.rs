@@ -1,6 +1,6 @@
 //! Expectations: what a step waits for.
 
-use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -9,7 +9,7 @@ use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Fields, Table, Words, number, text};
 use super::target::Cast;
 use super::yaml::Node;
-use super::{Check, MachineName, NodeState, Placement, Role, duration, name};
+use super::{Check, NodeState, Placement, Role, Target, duration, name, target};
 
 static ALL_READY: Words<()> = Words { what: "a state of all nodes", words: &[("ready", ())] };
 static NODE_STATE: Words<NodeState> =
@@ -22,34 +22,51 @@ static ETCD: Words<()> = Words { what: "a state of etcd", words: &[("healthy", (
 static API: Words<bool> = Words { what: "a state of the API", words: &[("reachable", true), ("unreachable", false)] };
 
 const WITHIN: Field = required("within", "How long it may take until it is true", "within: 2m", duration::schema);
+const FOR: Field = required("for", "How long it stays true", "for: 30s", duration::schema);
 
 const fn required(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> Field {
     Field { name, doc, required: true, example, schema }
 }
 
-static NODES_TABLE: Table = Table {
-    what: "an expectation of nodes",
-    fields: &[required("nodes", "Every node is in this state", "nodes: ready", || ALL_READY.schema()), WITHIN],
-};
-static NODE_TABLE: Table = Table {
-    what: "an expectation of a node",
-    fields: &[
-        required("node", "The node, by its machine's name", "node: master2", name::label_schema),
-        required("is", "The state that it comes to be in", "is: not-ready", || NODE_STATE.schema()),
-        WITHIN,
-    ],
-};
-static DAEMONSET_TABLE: Table = Table {
-    what: "an expectation of a DaemonSet",
-    fields: &[
+/// A check of the language: the key that tells it from the others, and the keys beside it.
+struct Kind {
+    key: &'static str,
+    /// With `within`, as an expectation.
+    expected: Table,
+    /// With `for`, as something that is held.
+    held: Table,
+    /// Without a time, as an invariant or within `not`.
+    bare: Table,
+    decode: fn(&Fields<'_>, &Cast, &mut Problems) -> Option<Check>,
+}
+
+macro_rules! kind {
+    ($key:literal, $what:literal, [$($field:expr),+ $(,)?], $decode:path) => {
+        Kind {
+            key: $key,
+            expected: Table { what: $what, fields: &[$($field),+, WITHIN] },
+            held: Table { what: $what, fields: &[$($field),+, FOR] },
+            bare: Table { what: $what, fields: &[$($field),+] },
+            decode: $decode,
+        }
+    };
+}
+
+/// All checks.
+#[rustfmt::skip]
+static KINDS: [Kind; 6] = [
+    kind!("nodes", "an expectation of nodes", [
+        required("nodes", "Every node is in this state", "nodes: ready", || ALL_READY.schema()),
+    ], decode_nodes),
+    kind!("node", "an expectation of a node", [
+        required("node", "The node, by its machine's name, or `chosen`", "node: master2", name::label_schema),
+        required("is", "The state that it is in", "is: not-ready", || NODE_STATE.schema()),
+    ], decode_node),
+    kind!("daemonset", "an expectation of a DaemonSet", [
         required("daemonset", "The DaemonSet, in the namespace `default`", "daemonset: sh-cgi", name::domain_schema),
         required("pods", "Where its Running and Ready pods are", "pods: one-per-master", || PLACEMENT.schema()),
-        WITHIN,
-    ],
-};
-static ETCD_TABLE: Table = Table {
-    what: "an expectation of etcd",
-    fields: &[
+    ], decode_daemonset),
+    kind!("etcd", "an expectation of etcd", [
         required("etcd", "Every member serves and follows the same leader", "etcd: healthy", || ETCD.schema()),
         Field {
             name: "members",
@@ -58,61 +75,98 @@ static ETCD_TABLE: Table = Table {
             example: "members: 3",
             schema: || json!({ "type": "integer", "minimum": 1 }),
         },
-        WITHIN,
-    ],
-};
-static API_TABLE: Table = Table {
-    what: "an expectation of the API",
-    fields: &[
+    ], decode_etcd),
+    kind!("api", "an expectation of the API", [
         required("api", "Whether the API answers through the balancer", "api: reachable", || API.schema()),
-        WITHIN,
-    ],
-};
+    ], decode_api),
+    kind!("not", "the contrary of an expectation", [
+        required("not", "What is not true", "not: { nodes: ready }", || PLAIN.schema()),
+    ], decode_not),
+];
 
-static CHECKS: Choice = Choice {
-    what: "an expectation",
-    tables: Cow::Borrowed(&[
-        ("nodes", &NODES_TABLE),
-        ("node", &NODE_TABLE),
-        ("daemonset", &DAEMONSET_TABLE),
-        ("etcd", &ETCD_TABLE),
-        ("api", &API_TABLE),
-    ]),
-};
+fn choice(what: &'static str, table: fn(&Kind) -> Table) -> Choice {
+    Choice { what, tables: KINDS.iter().map(|kind| (kind.key, table(kind))).collect() }
+}
 
-/// Reads an expectation with the time that it has.
+static EXPECTED: LazyLock<Choice> = LazyLock::new(|| choice("an expectation", |kind| kind.expected));
+static HELD: LazyLock<Choice> = LazyLock::new(|| choice("what is held", |kind| kind.held));
+static BARE: LazyLock<Choice> = LazyLock::new(|| choice("an invariant", |kind| kind.bare));
+/// What can stand within `not`, which is all but itself.
+static PLAIN: LazyLock<Choice> = LazyLock::new(|| {
+    let kinds = KINDS.iter().filter(|kind| kind.key != "not");
+    Choice { what: "what is not true", tables: kinds.map(|kind| (kind.key, kind.bare)).collect() }
+});
+
+/// Reads an expectation with the time that it has to become true.
 pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(Check, Duration)> {
-    let (key, table) = CHECKS.pick(node, problems)?;
+    timed(&EXPECTED, "within", node, cast, problems)
+}
+
+/// Reads something that stays true for a time.
+pub(super) fn decode_held(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(Check, Duration)> {
+    timed(&HELD, "for", node, cast, problems)
+}
+
+/// Reads something that is true all along.
+pub(super) fn decode_bare(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Check> {
+    open(&BARE, node, cast, problems)?.0
+}
+
+fn timed(
+    choice: &'static Choice,
+    time: &'static str,
+    node: &Node,
+    cast: &Cast,
+    problems: &mut Problems,
+) -> Option<(Check, Duration)> {
+    let (check, fields) = open(choice, node, cast, problems)?;
+    let time = fields.read(time, problems, duration::decode);
+    Some((check?, time?))
+}
+
+fn open<'a>(
+    choice: &'static Choice,
+    node: &'a Node,
+    cast: &Cast,
+    problems: &mut Problems,
+) -> Option<(Option<Check>, Fields<'a>)> {
+    let (key, table) = choice.pick(node, problems)?;
     let fields = table.open(node, problems)?;
-    let check = match key {
-        "nodes" => fields.read("nodes", problems, |n, p| ALL_READY.decode(n, p)).map(|()| Check::NodesReady),
-        "node" => decode_node(&fields, cast, problems),
-        "daemonset" => decode_daemonset(&fields, problems),
-        "etcd" => decode_etcd(&fields, cast, problems),
-        _ => decode_api(&fields, problems),
-    };
-    let within = fields.read("within", problems, duration::decode);
-    Some((check?, within?))
+    let kind = KINDS.iter().find(|kind| kind.key == key)?;
+    Some(((kind.decode)(&fields, cast, problems), fields))
+}
+
+fn decode_not(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
+    let (check, _) = open(&PLAIN, fields.get("not")?, cast, problems)?;
+    Some(Check::Not(Box::new(check?)))
+}
+
+fn decode_nodes(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
+    fields.read("nodes", problems, |n, p| ALL_READY.decode(n, p)).map(|()| Check::NodesReady)
 }
 
 fn decode_node(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
-    let node = fields.read("node", problems, |n, p| node_name(n, cast, p));
+    let node = fields.read("node", problems, |n, p| node_target(n, cast, p));
     let is = fields.read("is", problems, |n, p| NODE_STATE.decode(n, p));
     Some(Check::Node { node: node?, is: is? })
 }
 
-fn node_name(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<MachineName> {
-    let machine = cast.machine(text(node, problems)?, &node.place, problems)?;
+fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
+    let name = text(node, problems)?;
+    if name == target::CHOSEN {
+        return Some(Target::Chosen);
+    }
+    let machine = cast.machine(name, &node.place, problems)?;
     if cast.role(&machine) == Some(Role::Balancer) {
         problems
             .error(&node.place, format!("{} is the balancer, not a node of the cluster", quoted(machine.as_str())))
             .mend("name a master or a worker");
         return None;
     }
-    Some(machine)
+    Some(Target::Machines(vec![machine]))
 }
 
-fn decode_daemonset(fields: &Fields<'_>, problems: &mut Problems) -> Option<Check> {
+fn decode_daemonset(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
     let name = fields.read("daemonset", problems, |n, p| name::decode_domain(n, "the name of a DaemonSet", p));
     let pods = fields.read("pods", problems, |n, p| PLACEMENT.decode(n, p));
     Some(Check::DaemonSet { name: name?, pods: pods? })
@@ -136,11 +190,22 @@ fn decode_etcd(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opt
     Some(Check::EtcdHealthy { members: members? })
 }
 
-fn decode_api(fields: &Fields<'_>, problems: &mut Problems) -> Option<Check> {
+fn decode_api(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
     let reachable = fields.read("api", problems, |n, p| API.decode(n, p))?;
     Some(if reachable { Check::ApiReachable } else { Check::ApiUnreachable })
 }
 
+/// The JSON Schema of an expectation.
 pub(super) fn schema() -> Json {
-    CHECKS.schema()
+    EXPECTED.schema()
+}
+
+/// The JSON Schema of something that stays true for a time.
+pub(super) fn held_schema() -> Json {
+    HELD.schema()
+}
+
+/// The JSON Schema of something that is true all along.
+pub(super) fn bare_schema() -> Json {
+    BARE.schema()
 }

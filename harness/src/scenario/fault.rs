@@ -7,7 +7,7 @@ use super::source::Place;
 use super::table::{Field, Table, Words};
 use super::target::Cast;
 use super::yaml::Node;
-use super::{Fault, MachineName, Role, Service, Verb, target};
+use super::{Fault, MachineName, Role, Service, Target, Verb, target};
 
 static SERVICE: Words<Service> = Words {
     what: "a service",
@@ -47,7 +47,7 @@ static SERVICE_FAULT: Table = Table {
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// The power family.
-    Power(Verb),
+    Power(fn() -> Verb),
     /// The service family.
     Service(fn(Service) -> Verb),
 }
@@ -75,12 +75,12 @@ macro_rules! key {
 /// All faults of the language.
 #[rustfmt::skip]
 pub(super) static KEYS: [Key; 10] = [
-    key!("kill", Kind::Power(Verb::Kill), "Powers machines off at once", "kill: master2", target::schema),
-    key!("stop", Kind::Power(Verb::Stop), "Shuts machines down in order", "stop: master2", target::schema),
-    key!("start", Kind::Power(Verb::Start), "Powers machines on", "start: master2", target::schema),
-    key!("reboot", Kind::Power(Verb::Reboot), "Shuts machines down in order and powers them on", "reboot: master2", target::schema),
-    key!("pause", Kind::Power(Verb::Pause), "Freezes machines", "pause: master2", target::schema),
-    key!("resume", Kind::Power(Verb::Resume), "Lets paused machines run on", "resume: master2", target::schema),
+    key!("kill", Kind::Power(|| Verb::Kill), "Powers machines off at once", "kill: master2", target::schema),
+    key!("stop", Kind::Power(|| Verb::Stop), "Shuts machines down in order", "stop: master2", target::schema),
+    key!("start", Kind::Power(|| Verb::Start), "Powers machines on", "start: master2", target::schema),
+    key!("reboot", Kind::Power(|| Verb::Reboot), "Shuts machines down in order and powers them on", "reboot: master2", target::schema),
+    key!("pause", Kind::Power(|| Verb::Pause), "Freezes machines", "pause: master2", target::schema),
+    key!("resume", Kind::Power(|| Verb::Resume), "Lets paused machines run on", "resume: master2", target::schema),
     key!("stop-service", Kind::Service(Verb::StopService), "Stops a service, which stays down until it is started",
         "stop-service: { service: etcd, on: master2 }", schema),
     key!("kill-service", Kind::Service(Verb::KillService), "Kills the processes of a service, which may be started anew by what looks after it",
@@ -94,7 +94,7 @@ pub(super) static KEYS: [Key; 10] = [
 /// Reads the value of a fault's key.
 pub(super) fn decode(kind: Kind, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
     match kind {
-        Kind::Power(verb) => target::decode(node, cast, problems).map(|on| Fault { verb, on }),
+        Kind::Power(verb) => target::decode(node, cast, problems).map(|on| Fault { verb: verb(), on }),
         Kind::Service(verb) => {
             let (service, on) = decode_service(node, cast, problems)?;
             Some(Fault { verb: verb(service), on })
@@ -102,13 +102,28 @@ pub(super) fn decode(kind: Kind, node: &Node, cast: &Cast, problems: &mut Proble
     }
 }
 
-fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(Service, Vec<MachineName>)> {
+fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(Service, Target)> {
     let fields = SERVICE_FAULT.open(node, problems)?;
     let service = fields.read("service", problems, |n, p| SERVICE.decode(n, p));
     let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
     let (service, on) = (service?, on?);
     let place = fields.get("on").map_or(&node.place, |node| &node.place);
-    check_roles(service, &on, cast, place, problems).then_some((service, on))
+    let runs = match &on {
+        Target::Machines(machines) => check_roles(service, machines, cast, place, problems),
+        Target::Part(_) | Target::Chosen => check_parts(service, place, problems),
+    };
+    runs.then_some((service, on))
+}
+
+/// Whether masters, of which parts are chosen, run the service.
+fn check_parts(service: Service, place: &Place, problems: &mut Problems) -> bool {
+    let runs = service.roles().contains(&Role::Master);
+    if !runs {
+        problems
+            .error(place, format!("{} does not run on masters, of which parts are chosen", service.as_str()))
+            .mend("name the machine");
+    }
+    runs
 }
 
 /// Whether each of the machines runs the service.

@@ -156,7 +156,7 @@ fn decode_scenario(node: &Node, asked: &Asked, problems: &mut Problems) -> Optio
         Some(node) => topology::decode_reference(node, default_name, asked, problems),
         None => Default::default(),
     };
-    let always = fields.read_or("always", Vec::new(), problems, invariant::decode);
+    let always = fields.read_or("always", Vec::new(), problems, |n, p| invariant::decode(n, &cast, p));
     let steps = fields.read("steps", problems, |n, p| step::decode(n, &cast, p));
     let source = &node.place.source;
     Some(Scenario {

@@ -1,13 +1,12 @@
 //! Invariants: what must hold all along.
 
-use std::borrow::Cow;
-
 use serde_json::{Value as Json, json};
 
 use super::problem::Problems;
-use super::table::{Choice, Field, Table, list};
-use super::yaml::Node;
-use super::{Invariant, duration};
+use super::table::{Field, Table, list};
+use super::target::Cast;
+use super::yaml::{Entry, Node};
+use super::{Invariant, check, duration};
 
 static API_BOUNDS: Table = Table {
     what: "an invariant of the API",
@@ -20,7 +19,7 @@ static API_BOUNDS: Table = Table {
     }],
 };
 
-static API: Table = Table {
+const API: Table = Table {
     what: "an invariant",
     fields: &[Field {
         name: "api",
@@ -31,22 +30,29 @@ static API: Table = Table {
     }],
 };
 
-static INVARIANTS: Choice = Choice { what: "an invariant", tables: Cow::Borrowed(&[("api", &API)]) };
+/// Invariants with bounds of their own. All others are checks that stay true.
+static BOUNDED: [(&str, Table); 1] = [("api", API)];
 
 /// Reads the invariants.
-pub(super) fn decode(node: &Node, problems: &mut Problems) -> Option<Vec<Invariant>> {
+pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Invariant>> {
     let items = list(node, "`always`", problems)?;
-    let invariants: Vec<_> = items.iter().map(|item| decode_one(item, problems)).collect();
+    let invariants: Vec<_> = items.iter().map(|item| decode_one(item, cast, problems)).collect();
     invariants.into_iter().collect()
 }
 
-fn decode_one(node: &Node, problems: &mut Problems) -> Option<Invariant> {
-    let (key, table) = INVARIANTS.pick(node, problems)?;
-    let bounds = table.open(node, problems)?.get(key)?;
+fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Invariant> {
+    let entries = node.entries().unwrap_or_default();
+    let bounded = |entry: &&Entry| BOUNDED.iter().any(|(key, _)| *key == entry.key) && entry.value.entries().is_some();
+    if !entries.iter().any(|entry| bounded(&entry)) {
+        return check::decode_bare(node, cast, problems).map(Invariant::Stays);
+    }
+    let bounds = API.open(node, problems)?.get("api")?;
     let fields = API_BOUNDS.open(bounds, problems)?;
     fields.read("outage-below", problems, duration::decode).map(Invariant::ApiOutageBelow)
 }
 
 pub(super) fn schema() -> Json {
-    json!({ "type": "array", "items": INVARIANTS.schema() })
+    let bounded = BOUNDED.iter().map(|(_, table)| table.schema());
+    let all: Vec<_> = bounded.chain([check::bare_schema()]).collect();
+    json!({ "type": "array", "items": { "anyOf": all } })
 }

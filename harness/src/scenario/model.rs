@@ -251,7 +251,12 @@ pub enum Action {
         within: Duration,
     },
     /// Lets time pass while the invariants are watched.
-    Hold(Duration),
+    Hold {
+        /// What stays true meanwhile.
+        check: Option<Check>,
+        /// For how long.
+        time: Duration,
+    },
     /// Befalls machines, or undoes what befell them.
     Fault(Fault),
 }
@@ -262,11 +267,82 @@ pub struct Fault {
     /// What.
     pub verb: Verb,
     /// Which machines.
-    pub on: Vec<MachineName>,
+    pub on: Target,
+}
+
+/// The machines that a step means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// These, known from the file.
+    Machines(Vec<MachineName>),
+    /// A part of the masters that is chosen when the step runs.
+    Part(Part),
+    /// Those that a [`Target::Part`] of an earlier step was last.
+    Chosen,
+}
+
+/// A part of the masters that is chosen when a step runs, among those that nothing befell that lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Any one.
+    OneMaster,
+    /// As many as can be lost while the others are a majority.
+    Minority,
+    /// As many as cannot be lost: more than half of all masters.
+    Majority,
+    /// The one whose etcd member leads.
+    EtcdLeader,
+    /// Any one whose etcd member does not lead.
+    NotEtcdLeader,
+    /// The one whose controller manager holds its lease.
+    ControllerManagerLeader,
+    /// The one whose scheduler holds its lease.
+    SchedulerLeader,
+}
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 7] = [
+        Self::OneMaster,
+        Self::Minority,
+        Self::Majority,
+        Self::EtcdLeader,
+        Self::NotEtcdLeader,
+        Self::ControllerManagerLeader,
+        Self::SchedulerLeader,
+    ];
+
+    /// Its name in the scenario's language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OneMaster => "one-master",
+            Self::Minority => "minority",
+            Self::Majority => "majority",
+            Self::EtcdLeader => "etcd-leader",
+            Self::NotEtcdLeader => "not-etcd-leader",
+            Self::ControllerManagerLeader => "controller-manager-leader",
+            Self::SchedulerLeader => "scheduler-leader",
+        }
+    }
+
+    /// The part of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.as_str() == name)
+    }
+
+    /// How many machines it is of so many masters.
+    pub fn size(self, masters: usize) -> usize {
+        match self {
+            Self::Minority => masters.saturating_sub(1) / 2,
+            Self::Majority => masters / 2 + 1,
+            _ => 1,
+        }
+    }
 }
 
 /// What befalls a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verb {
     /// Power off at once.
     Kill,
@@ -292,7 +368,7 @@ pub enum Verb {
 
 impl Verb {
     /// Its name in the scenario's language.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Kill => "kill",
             Self::Stop => "stop",
@@ -308,19 +384,34 @@ impl Verb {
     }
 
     /// The service that it befalls, if it is one of that family.
-    pub fn service(self) -> Option<Service> {
+    pub fn service(&self) -> Option<Service> {
         match self {
             Self::StopService(service)
             | Self::KillService(service)
             | Self::StartService(service)
-            | Self::RestartService(service) => Some(service),
+            | Self::RestartService(service) => Some(*service),
             _ => None,
         }
     }
 
-    /// Whether the machine should be whole again after it.
-    pub fn heals(self) -> bool {
+    /// Whether it is the undoing of something.
+    pub fn heals(&self) -> bool {
         matches!(self, Self::Start | Self::Resume | Self::StartService(_))
+    }
+
+    /// What undoes it, if it lasts.
+    pub fn undoing(&self) -> Option<Self> {
+        match self {
+            Self::Kill | Self::Stop => Some(Self::Start),
+            Self::Pause => Some(Self::Resume),
+            Self::StopService(service) => Some(Self::StartService(*service)),
+            Self::Start
+            | Self::Reboot
+            | Self::Resume
+            | Self::KillService(_)
+            | Self::StartService(_)
+            | Self::RestartService(_) => None,
+        }
     }
 }
 
@@ -403,8 +494,8 @@ pub enum Check {
     NodesReady,
     /// One node is in a state.
     Node {
-        /// Which node.
-        node: MachineName,
+        /// Which node, or the nodes that were chosen.
+        node: Target,
         /// The state.
         is: NodeState,
     },
@@ -424,6 +515,8 @@ pub enum Check {
     ApiReachable,
     /// The API does not answer through the balancer.
     ApiUnreachable,
+    /// The contrary of another, which is not one of these.
+    Not(Box<Check>),
 }
 
 /// The state of a node.
@@ -451,4 +544,6 @@ pub enum Placement {
 pub enum Invariant {
     /// No stretch without a good answer of the API through the balancer is as long as this.
     ApiOutageBelow(Duration),
+    /// A check that is true whenever it can be judged, and can be judged at least once.
+    Stays(Check),
 }

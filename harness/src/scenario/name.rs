@@ -2,24 +2,28 @@
 
 use serde_json::{Value as Json, json};
 
-use super::MachineName;
 use super::problem::{Problems, quoted};
 use super::source::Place;
 use super::table::text;
 use super::yaml::Node;
+use super::{MachineName, Part, target};
 
-/// Words that mean machines by their role, and so cannot name one.
-pub(super) const ROLE_WORDS: &[&str] = &["masters", "control-plane", "nodes"];
+/// Whether a word means machines without naming one, and so cannot name one.
+pub(super) fn is_target_word(word: &str) -> bool {
+    matches!(word, "masters" | "all-masters" | "control-plane" | "nodes")
+        || word == target::CHOSEN
+        || Part::of(word).is_some()
+}
 
 const LABEL_HELP: &str = "use lower-case letters a-z, digits and inner hyphens, at most 63 of them: `master1`";
 
 /// The name of a machine that is written as a key.
 pub(super) fn machine(name: &str, place: &Place, problems: &mut Problems) -> Option<MachineName> {
-    if ROLE_WORDS.contains(&name) {
+    if is_target_word(name) {
         problems
             .error(place, format!("{} cannot name a machine", quoted(name)))
-            .label("a word for a role")
-            .mend(format!("it means machines by their role in steps; say for example `{name}-1`"));
+            .label("a word for machines")
+            .mend(format!("it means machines by what they are in steps; say for example `{name}-1`"));
         return None;
     }
     label(name, "a machine's name", place, problems).then(|| MachineName(name.to_owned()))

@@ -16,15 +16,19 @@ const fn only(name: &'static str, doc: &'static str, example: &'static str, sche
 
 static EXPECT_FIELDS: [Field; 1] =
     only("expect", "Waits until something is true", "expect: { nodes: ready, within: 2m }", check::schema);
-static HOLD_FIELDS: [Field; 1] =
-    only("hold", "Lets time pass while the invariants are watched", "hold: 30s", duration::schema);
+static HOLD_FIELDS: [Field; 1] = only(
+    "hold",
+    "Lets time pass while the invariants are watched, and something stays true if it says what",
+    "hold: 30s",
+    hold_schema,
+);
 
-static EXPECT: Table = Table { what: "a step", fields: &EXPECT_FIELDS };
-static HOLD: Table = Table { what: "a step", fields: &HOLD_FIELDS };
+const EXPECT: Table = Table { what: "a step", fields: &EXPECT_FIELDS };
+const HOLD: Table = Table { what: "a step", fields: &HOLD_FIELDS };
 
 static STEPS: LazyLock<Choice> = LazyLock::new(|| {
-    let own: [(&'static str, &'static Table); 2] = [("expect", &EXPECT), ("hold", &HOLD)];
-    let faults = fault::KEYS.iter().map(|key| (key.table.fields[0].name, &key.table));
+    let own = [("expect", EXPECT), ("hold", HOLD)];
+    let faults = fault::KEYS.iter().map(|key| (key.table.fields[0].name, key.table));
     Choice { what: "a step", tables: own.into_iter().chain(faults).collect() }
 });
 
@@ -47,13 +51,20 @@ fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Step>
     let value = fields.get(key)?;
     let action = match key {
         "expect" => check::decode(value, cast, problems).map(|(check, within)| Action::Expect { check, within }),
-        "hold" => duration::decode(value, problems).map(Action::Hold),
+        "hold" if value.entries().is_some() => {
+            check::decode_held(value, cast, problems).map(|(check, time)| Action::Hold { check: Some(check), time })
+        }
+        "hold" => duration::decode(value, problems).map(|time| Action::Hold { check: None, time }),
         _ => {
             let fault = fault::KEYS.iter().find(|fault| fault.table.fields[0].name == key)?;
             fault::decode(fault.kind, value, cast, problems).map(Action::Fault)
         }
     };
     Some(Step { action: action?, line: u32::try_from(node.place.line()).unwrap_or(u32::MAX) })
+}
+
+fn hold_schema() -> Json {
+    json!({ "anyOf": [duration::schema(), check::held_schema()] })
 }
 
 pub(super) fn schema() -> Json {

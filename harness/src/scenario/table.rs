@@ -1,7 +1,5 @@
 //! Tables of keys and of words. Decoders and JSON Schema are both driven by them, so that they cannot drift apart.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value as Json, json};
 
 use super::problem::{Problems, listed, nearest, quoted, suggest};
@@ -18,6 +16,7 @@ pub(super) struct Field {
 }
 
 /// The keys of a mapping.
+#[derive(Clone, Copy)]
 pub(super) struct Table {
     /// What the mapping is, as a message names it: `a machine`.
     pub(super) what: &'static str,
@@ -157,12 +156,12 @@ pub(super) struct Choice {
     /// What the mapping is, as a message names it: `an expectation`.
     pub(super) what: &'static str,
     /// The telling key with the table that it stands in.
-    pub(super) tables: Cow<'static, [(&'static str, &'static Table)]>,
+    pub(super) tables: Vec<(&'static str, Table)>,
 }
 
 impl Choice {
     /// Finds out which of the mappings a node is.
-    pub(super) fn pick(&self, node: &Node, problems: &mut Problems) -> Option<(&'static str, &'static Table)> {
+    pub(super) fn pick(&'static self, node: &Node, problems: &mut Problems) -> Option<(&'static str, &'static Table)> {
         let Some(entries) = node.entries() else {
             problems
                 .error(&node.place, format!("{} is a mapping, not {}", self.what, node.describe()))
@@ -182,7 +181,7 @@ impl Choice {
             self.none_chosen(node, entries, problems);
             return None;
         };
-        Some(*choice)
+        Some((choice.0, &choice.1))
     }
 
     fn none_chosen(&self, node: &Node, entries: &[Entry], problems: &mut Problems) {

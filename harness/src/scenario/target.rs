@@ -7,7 +7,7 @@ use super::problem::{Problems, quoted, suggest};
 use super::source::Place;
 use super::table::text;
 use super::yaml::{Node, Value};
-use super::{MachineName, Role, name};
+use super::{MachineName, Part, Role, Target, name};
 
 /// The machines that there are, as far as the topology could be read. What could not be read is not held against steps.
 #[derive(Debug, Default)]
@@ -50,50 +50,61 @@ impl Cast {
     }
 }
 
+/// The word for the machines that were chosen last.
+pub(super) const CHOSEN: &str = "chosen";
+
+const EXPECTED: &str = "a machine, a list of machines, or a word for a part of them";
+
 /// Reads a target.
-pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<MachineName>> {
+pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
     match &node.value {
-        Value::List(items) if items.is_empty() => {
-            problems.error(&node.place, "the list of machines is empty").mend("name at least one machine");
-            None
-        }
-        Value::List(items) => {
-            let mut machines: Vec<MachineName> = Vec::new();
-            let mut all = true;
-            for item in items {
-                match decode_item(item, cast, problems) {
-                    Some(machine) if machines.contains(&machine) => {
-                        problems
-                            .error(&item.place, format!("the machine {} is named twice", quoted(machine.as_str())))
-                            .mend("remove one of the two");
-                        all = false;
-                    }
-                    Some(machine) => machines.push(machine),
-                    None => all = false,
-                }
-            }
-            all.then_some(machines)
-        }
+        Value::List(items) => decode_list(node, items, cast, problems).map(Target::Machines),
         Value::Scalar(scalar) => match scalar.text.as_str() {
-            "masters" | "control-plane" => Some(cast.of(&[Role::Master])),
-            "nodes" => Some(cast.of(&[Role::Master, Role::Worker])),
-            _ => {
-                let name = text(node, problems)?;
-                cast.machine(name, &node.place, problems).map(|machine| vec![machine])
-            }
+            "masters" | "all-masters" | "control-plane" => Some(Target::Machines(cast.of(&[Role::Master]))),
+            "nodes" => Some(Target::Machines(cast.of(&[Role::Master, Role::Worker]))),
+            CHOSEN => Some(Target::Chosen),
+            word => match Part::of(word) {
+                Some(part) => Some(Target::Part(part)),
+                None => {
+                    let name = text(node, problems)?;
+                    cast.machine(name, &node.place, problems).map(|machine| Target::Machines(vec![machine]))
+                }
+            },
         },
         Value::Map(_) => {
             problems
-                .error(&node.place, "expected a machine, a list of machines, `masters` or `nodes`; found a mapping")
+                .error(&node.place, format!("expected {EXPECTED}; found a mapping"))
                 .mend("write for example `kill: master2`");
             None
         }
     }
 }
 
+fn decode_list(node: &Node, items: &[Node], cast: &Cast, problems: &mut Problems) -> Option<Vec<MachineName>> {
+    if items.is_empty() {
+        problems.error(&node.place, "the list of machines is empty").mend("name at least one machine");
+        return None;
+    }
+    let mut machines: Vec<MachineName> = Vec::new();
+    let mut all = true;
+    for item in items {
+        match decode_item(item, cast, problems) {
+            Some(machine) if machines.contains(&machine) => {
+                problems
+                    .error(&item.place, format!("the machine {} is named twice", quoted(machine.as_str())))
+                    .mend("remove one of the two");
+                all = false;
+            }
+            Some(machine) => machines.push(machine),
+            None => all = false,
+        }
+    }
+    all.then_some(machines)
+}
+
 fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<MachineName> {
     let name = text(item, problems)?;
-    if name::ROLE_WORDS.contains(&name) {
+    if name::is_target_word(name) {
         problems
             .error(&item.place, format!("{} cannot stand in a list", quoted(name)))
             .mend(format!("write it alone: `{name}`, or name the machines"));
@@ -103,8 +114,13 @@ fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<Mach
 }
 
 pub(super) fn schema() -> Json {
+    let parts = Part::ALL.map(Part::as_str).join("`, `");
+    let words = format!(
+        "A machine, `masters`, `nodes`, a part that is chosen when the step runs (`{parts}`), or `{CHOSEN}` for what was \
+         chosen last"
+    );
     json!({ "oneOf": [
-        { "type": "string", "description": "A machine, or the role `masters`, `control-plane` or `nodes`" },
+        { "type": "string", "description": words },
         { "type": "array", "description": "Machines", "items": name::label_schema(), "minItems": 1, "uniqueItems": true },
     ] })
 }

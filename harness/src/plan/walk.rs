@@ -1,0 +1,204 @@
+//! Walks through the steps of a scenario and remembers what is broken at each, so that what makes no sense is found
+//! before a machine starts.
+
+use std::fmt;
+
+use crate::scenario::{Action, Check, Fault, MachineName, Part, Service, Step, Target, Topology, Verb};
+
+/// What makes no sense in a step, and what to write instead.
+#[derive(Debug)]
+pub(super) struct Nonsense {
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+fn nonsense<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Result<T, Nonsense> {
+    Err(Nonsense { problem: problem.into(), remedy: remedy.into() })
+}
+
+/// What a fault befalls, as far as that is known before the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Subject {
+    Machine(MachineName),
+    /// What the step in this line chooses.
+    Chosen(Part, u32),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(name) => write!(f, "{name}"),
+            Self::Chosen(part, line) => write!(f, "{} of line {line}", part.as_str()),
+        }
+    }
+}
+
+/// A fault that lasts.
+#[derive(Debug)]
+struct Active {
+    subject: Subject,
+    verb: Verb,
+    line: u32,
+}
+
+/// What is broken while the steps are walked through.
+#[derive(Debug)]
+pub(super) struct Walk {
+    masters: usize,
+    active: Vec<Active>,
+    chosen: Option<Subject>,
+    notes: Vec<String>,
+}
+
+impl Walk {
+    pub(super) fn new(topology: &Topology) -> Self {
+        Self { masters: topology.masters().count(), active: Vec::new(), chosen: None, notes: Vec::new() }
+    }
+
+    /// What a person should know beforehand and that stops nothing.
+    pub(super) fn into_notes(self) -> Vec<String> {
+        self.notes
+    }
+
+    pub(super) fn step(&mut self, step: &Step) -> Result<(), Nonsense> {
+        match &step.action {
+            Action::Hold { check: None, .. } => Ok(()),
+            Action::Expect { check, .. } | Action::Hold { check: Some(check), .. } => {
+                self.refers(check)?;
+                self.doubt(check, step.line);
+                Ok(())
+            }
+            Action::Fault(Fault { verb, on }) => {
+                let subjects = self.subjects(verb, on, step.line)?;
+                subjects.into_iter().try_for_each(|subject| self.fault(verb, subject, step.line))
+            }
+        }
+    }
+
+    fn subjects(&mut self, verb: &Verb, on: &Target, line: u32) -> Result<Vec<Subject>, Nonsense> {
+        match on {
+            Target::Machines(machines) => Ok(machines.iter().cloned().map(Subject::Machine).collect()),
+            Target::Part(part) if verb.heals() => nonsense(
+                format!("`{}` cannot choose anew what it heals", verb.as_str()),
+                format!("write `{}: chosen` to mean what the last `{}` was", verb.as_str(), part.as_str()),
+            ),
+            Target::Part(part) if part.size(self.masters) == 0 => nonsense(
+                format!("a {} of {} masters is no machine at all", part.as_str(), self.masters),
+                "take a topology with more masters, or another target",
+            ),
+            Target::Part(part) => {
+                let subject = Subject::Chosen(*part, line);
+                self.chosen = Some(subject.clone());
+                Ok(vec![subject])
+            }
+            Target::Chosen => self.chosen().map(|subject| vec![subject.clone()]),
+        }
+    }
+
+    fn chosen(&self) -> Result<&Subject, Nonsense> {
+        match &self.chosen {
+            Some(subject) => Ok(subject),
+            None => nonsense(
+                "nothing was chosen before this step",
+                "let a fault before it choose, as `- kill: one-master`, or name the machine",
+            ),
+        }
+    }
+
+    fn refers(&self, check: &Check) -> Result<(), Nonsense> {
+        match check {
+            Check::Node { node: Target::Chosen, .. } => self.chosen().map(drop),
+            Check::Not(check) => self.refers(check),
+            _ => Ok(()),
+        }
+    }
+
+    fn fault(&mut self, verb: &Verb, subject: Subject, line: u32) -> Result<(), Nonsense> {
+        if !matches!(verb, Verb::Start | Verb::Resume) {
+            self.running(&subject)?;
+        }
+        if verb.heals() {
+            return self.heal(verb, &subject);
+        }
+        if let Some(service) = verb.service() {
+            self.serving(&subject, service)?;
+        }
+        if verb.undoing().is_some() {
+            self.active.push(Active { subject, verb: verb.clone(), line });
+        }
+        Ok(())
+    }
+
+    fn heal(&mut self, verb: &Verb, subject: &Subject) -> Result<(), Nonsense> {
+        let before = self.active.len();
+        self.active.retain(|active| active.subject != *subject || active.verb.undoing().as_ref() != Some(verb));
+        if self.active.len() < before {
+            return Ok(());
+        }
+        match verb.service() {
+            Some(service) => nonsense(
+                format!("{} of {subject} is not stopped here", service.as_str()),
+                "take the step out, or stop the service before",
+            ),
+            None if *verb == Verb::Resume => {
+                nonsense(format!("{subject} is not paused here"), "take the step out, or pause the machine before")
+            }
+            None => {
+                nonsense(format!("{subject} is not off here"), "take the step out, or kill or stop the machine before")
+            }
+        }
+    }
+
+    fn running(&self, subject: &Subject) -> Result<(), Nonsense> {
+        let Some(active) = self.active.iter().find(|active| active.subject == *subject && is_down(&active.verb)) else {
+            return Ok(());
+        };
+        let (state, heal) = if active.verb == Verb::Pause { ("paused", "resume") } else { ("off", "start") };
+        let name = match subject {
+            Subject::Machine(name) => name.as_str(),
+            Subject::Chosen(..) => "chosen",
+        };
+        nonsense(
+            format!("{subject} is {state} here, since line {}", active.line),
+            format!("write `- {heal}: {name}` before"),
+        )
+    }
+
+    fn serving(&self, subject: &Subject, service: Service) -> Result<(), Nonsense> {
+        let stopped = Verb::StopService(service);
+        match self.active.iter().find(|active| active.subject == *subject && active.verb == stopped) {
+            None => Ok(()),
+            Some(active) => nonsense(
+                format!("{} of {subject} is stopped here, since line {}", service.as_str(), active.line),
+                "start it in between",
+            ),
+        }
+    }
+
+    /// Notes an expectation of health while something is broken. It may be meant: then it shows that the check bites.
+    fn doubt(&mut self, check: &Check, line: u32) {
+        let everything = matches!(check, Check::NodesReady | Check::DaemonSet { .. } | Check::EtcdHealthy { .. });
+        if !everything {
+            return;
+        }
+        let needed: &[Service] = match check {
+            Check::EtcdHealthy { .. } => &[Service::Etcd],
+            _ => &[Service::Kubelet, Service::Containerd],
+        };
+        for Active { subject, verb, line: since } in &self.active {
+            let broken = match verb {
+                Verb::StopService(service) if needed.contains(service) => {
+                    format!("{} of {subject} is stopped", service.as_str())
+                }
+                verb if is_down(verb) => format!("{subject} is down"),
+                _ => continue,
+            };
+            self.notes.push(format!("line {line} expects health while {broken} since line {since}"));
+        }
+    }
+}
+
+/// Whether nothing in the machine runs while it lasts.
+fn is_down(verb: &Verb) -> bool {
+    matches!(verb, Verb::Kill | Verb::Stop | Verb::Pause)
+}

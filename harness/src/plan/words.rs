@@ -1,0 +1,67 @@
+//! Steps, faults, checks and invariants as a person would say them.
+
+use std::fmt;
+
+use crate::scenario::{
+    Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Step, Target, format_duration,
+};
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.action {
+            Action::Expect { check, within } => write!(f, "expect {check} within {}", format_duration(*within)),
+            Action::Hold { check: None, time } => write!(f, "hold for {}", format_duration(*time)),
+            Action::Hold { check: Some(check), time } => write!(f, "hold {check} for {}", format_duration(*time)),
+            Action::Fault(fault) => write!(f, "{fault}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { verb, on } = self;
+        match verb.service() {
+            Some(service) => write!(f, "{} {} on {on}", verb.as_str(), service.as_str()),
+            None => write!(f, "{} {on}", verb.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machines(machines) => {
+                f.write_str(&machines.iter().map(MachineName::as_str).collect::<Vec<_>>().join(", "))
+            }
+            Self::Part(part) => f.write_str(part.as_str()),
+            Self::Chosen => f.write_str("what was chosen"),
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodesReady => write!(f, "all nodes Ready"),
+            Self::Node { node, is: NodeState::Ready } => write!(f, "{node} Ready"),
+            Self::Node { node, is: NodeState::NotReady } => write!(f, "{node} NotReady"),
+            Self::DaemonSet { name, pods: Placement::OnePerMaster } => write!(f, "one pod of {name} on every master"),
+            Self::DaemonSet { name, pods: Placement::OnePerNode } => write!(f, "one pod of {name} on every node"),
+            Self::EtcdHealthy { members } => write!(f, "etcd healthy with {members} members"),
+            Self::ApiReachable => write!(f, "the API reachable through the balancer"),
+            Self::ApiUnreachable => write!(f, "the API unreachable through the balancer"),
+            Self::Not(check) => write!(f, "not {check}"),
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiOutageBelow(bound) => {
+                write!(f, "outages of the API through the balancer stay below {}", format_duration(*bound))
+            }
+            Self::Stays(check) => write!(f, "always {check}"),
+        }
+    }
+}
