@@ -52,12 +52,13 @@ impl Monitor {
             while let Some(event) = events.recv().await {
                 world.send_modify(|world| world.apply(&event));
                 let Some(since) = arm.get().filter(|_| is_seen(&event.what)) else { continue };
-                let found = guard
-                    .borrow()
-                    .violation
-                    .is_none()
-                    .then(|| guard_all(&invariants, &topology, &world.borrow(), *since, &guard));
-                if let Some((invariant, message)) = found.flatten() {
+                // A borrow locks, and must be over before what was borrowed is changed.
+                let violated = guard.borrow().violation.is_some();
+                if violated {
+                    continue;
+                }
+                let found = guard_all(&invariants, &topology, &world.borrow(), *since, &guard);
+                if let Some((invariant, message)) = found {
                     recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
                     guard.send_modify(|guarded| guarded.violation = Some(message));
                 }
