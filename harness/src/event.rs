@@ -310,6 +310,13 @@ pub enum What {
         /// The notice.
         message: String,
     },
+    /// Something befell a machine, or a part of it, that no step of the scenario asked for.
+    Unexplained {
+        /// The machine.
+        machine: String,
+        /// What was seen.
+        message: String,
+    },
     /// An invariant that is watched all along was violated.
     Violation {
         /// The invariant.

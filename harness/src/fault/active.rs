@@ -1,37 +1,72 @@
-//! What has befallen machines and lasts, so that it can be undone at the end of a run.
+//! What has befallen machines and lasts, so that it can be undone at the end of a run and be told from what nobody asked
+//! for.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::scenario::{MachineName, Verb};
 
 /// The faults that last, in the order in which they were begun.
 #[derive(Debug, Default)]
-pub struct Active(Mutex<Vec<(MachineName, Verb)>>);
+pub struct Active(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    lasting: Vec<(MachineName, Verb)>,
+    /// When a fault was last begun or seen to be done, and whether it is under way.
+    touched: BTreeMap<MachineName, (Instant, bool)>,
+}
 
 impl Active {
     /// A fault is about to befall a machine.
     pub(super) fn begin(&self, machine: &MachineName, verb: &Verb) {
+        let mut known = self.known();
+        known.touched.insert(machine.clone(), (Instant::now(), true));
         if verb.undoing().is_some() {
-            self.entries().push((machine.clone(), verb.clone()));
+            known.lasting.push((machine.clone(), verb.clone()));
         }
     }
 
     /// A verb was seen to be done. If it heals, what it undoes lasts no longer.
     pub(super) fn end(&self, machine: &MachineName, verb: &Verb) {
+        let mut known = self.known();
+        known.touched.insert(machine.clone(), (Instant::now(), false));
         if verb.heals() {
-            self.entries().retain(|(on, fault)| on != machine || fault.undoing().as_ref() != Some(verb));
+            known.lasting.retain(|(on, fault)| on != machine || fault.undoing().as_ref() != Some(verb));
         }
+    }
+
+    /// Whether a fault or a heal of a machine is under way, or was seen to be done less than so long ago.
+    pub fn touched(&self, machine: &MachineName, within: Duration) -> bool {
+        self.known().touched.get(machine).is_some_and(|(at, under_way)| *under_way || at.elapsed() < within)
+    }
+
+    /// Whether nothing lasts or is under way anywhere, and nothing was seen to be done less than so long ago.
+    pub fn quiet(&self, within: Duration) -> bool {
+        let known = self.known();
+        known.lasting.is_empty() && known.touched.values().all(|(at, under_way)| !under_way && at.elapsed() >= within)
+    }
+
+    /// Whether a step switched a machine off, or may do so right now.
+    pub fn switched_off(&self, machine: &MachineName) -> bool {
+        self.touched(machine, Duration::ZERO) || self.lasts(machine, |verb| matches!(verb, Verb::Kill | Verb::Stop))
+    }
+
+    /// Whether a step froze a machine, or may do so right now.
+    pub fn paused(&self, machine: &MachineName) -> bool {
+        self.touched(machine, Duration::ZERO) || self.lasts(machine, |verb| matches!(verb, Verb::Pause))
     }
 
     /// Whether anything that befell a machine lasts.
     pub fn befell(&self, machine: &MachineName) -> bool {
-        self.entries().iter().any(|(on, _)| on == machine)
+        self.lasts(machine, |_| true)
     }
 
     /// What undoes all that lasts, in the order in which it is to be done: the latest fault first, each heal once.
     pub(super) fn undoings(&self) -> Vec<(MachineName, Verb)> {
         let mut undoings: Vec<(MachineName, Verb)> = Vec::new();
-        for (machine, verb) in self.entries().iter().rev() {
+        for (machine, verb) in self.known().lasting.iter().rev() {
             if let Some(undoing) = verb.undoing().map(|undoing| (machine.clone(), undoing))
                 && !undoings.contains(&undoing)
             {
@@ -41,7 +76,11 @@ impl Active {
         undoings
     }
 
-    fn entries(&self) -> std::sync::MutexGuard<'_, Vec<(MachineName, Verb)>> {
+    fn lasts(&self, machine: &MachineName, meant: impl Fn(&Verb) -> bool) -> bool {
+        self.known().lasting.iter().any(|(on, verb)| on == machine && meant(verb))
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,5 +107,19 @@ mod tests {
         assert!(active.befell(&one) && !active.befell(&two));
         active.begin(&one, &Verb::Kill);
         assert_eq!(active.undoings(), expected[1..]);
+    }
+
+    #[test]
+    fn only_what_a_step_did_or_does_is_explained() {
+        let active = Active::default();
+        let one = MachineName("master1".to_owned());
+        assert!(!active.switched_off(&one) && !active.paused(&one) && !active.touched(&one, Duration::MAX));
+        active.begin(&one, &Verb::Reboot);
+        assert!(active.switched_off(&one) && active.paused(&one), "a reboot is under way");
+        active.end(&one, &Verb::Reboot);
+        assert!(!active.switched_off(&one) && active.touched(&one, Duration::MAX));
+        active.begin(&one, &Verb::Pause);
+        active.end(&one, &Verb::Pause);
+        assert!(!active.switched_off(&one) && active.paused(&one));
     }
 }

@@ -170,6 +170,20 @@ impl Provider for Docker {
         Ok(Observed { state, proof: format!("container is {proof}") })
     }
 
+    fn changes(&self, prefix: &str) -> Option<Command> {
+        let filters = [
+            format!("label={LABEL}={prefix}"),
+            "type=container".into(),
+            "event=start".into(),
+            "event=die".into(),
+            "event=pause".into(),
+            "event=unpause".into(),
+            "event=destroy".into(),
+        ];
+        let filters = filters.into_iter().flat_map(|filter| ["--filter".to_owned(), filter]);
+        Some(docker(["events", "--format", "{{.Action}}"]).args(filters).deadline(Duration::MAX))
+    }
+
     async fn endpoint(
         &self,
         vagrant: &Vagrant,
@@ -192,7 +206,7 @@ impl Provider for Docker {
     }
 
     async fn salvage(&self, id: &str, folder: &str, to: &Path) -> Result<(), ProviderError> {
-        let copy = docker(["cp", &format!("{id}:{folder}"), &to.display().to_string()]);
+        let copy = docker(["cp", &format!("{id}:{folder}"), "-"]).stdout_to(to);
         copy.run_async(&CancellationToken::new()).await?;
         Ok(())
     }

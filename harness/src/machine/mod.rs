@@ -104,6 +104,11 @@ impl Fleet {
             .map_err(|source| error(name.as_str(), "its state cannot be read", source))
     }
 
+    /// A command that prints a line whenever one of the machines changes its state, where the provider has one.
+    pub fn changes(&self) -> Option<Command> {
+        self.provider.changes(&self.site.prefix())
+    }
+
     /// Switches a machine off at once.
     pub async fn kill(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
         let id = self.id(name)?;

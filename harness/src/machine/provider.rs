@@ -12,7 +12,7 @@ use super::vagrant::{Rendering, Vagrant};
 use super::vm::Vms;
 use super::{docker, libvirt, virtualbox};
 use crate::artifact::NodeImage;
-use crate::process::{ProcessError, is_on_path};
+use crate::process::{Command, ProcessError, is_on_path};
 use crate::scenario::{Machine, MachineName, Topology};
 
 /// The Vagrant box that virtual machines are made from, unless another is asked for.
@@ -137,6 +137,10 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
     /// A machine's state. What it says of a machine that was started anew differs from what it said before.
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError>;
+
+    /// A command that prints a line whenever a machine that carries the prefix changes its state, and does not end by
+    /// itself; none where the provider has no such thing.
+    fn changes(&self, prefix: &str) -> Option<Command>;
 
     /// Where the ssh server of a running machine is, on an interface that no scenario touches.
     async fn endpoint(

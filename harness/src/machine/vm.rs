@@ -92,6 +92,10 @@ impl<H: Hypervisor> Provider for Vms<H> {
         Ok(Observed { state, proof })
     }
 
+    fn changes(&self, _: &str) -> Option<Command> {
+        None
+    }
+
     async fn endpoint(
         &self,
         vagrant: &Vagrant,

@@ -215,6 +215,9 @@ impl Facts {
                 self.violations.push(Violation { at: *at, invariant, message });
             }
             What::Notice { message } => self.notices.push(Notice { at: *at, message }),
+            What::Unexplained { message, .. } => {
+                self.notices.push(Notice { at: *at, message: format!("unexplained: {message}") });
+            }
             What::Watch { connected: false, .. } => self.watch_cuts += 1,
             What::RunEnded { verdict, reason } => {
                 self.verdict = Some(verdict);

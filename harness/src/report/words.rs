@@ -84,6 +84,7 @@ pub(super) fn describe(what: &What) -> Option<String> {
         What::Watch { of, connected: false, error } => format!("the watch of {of} was cut{}", because(error)),
         What::Violation { invariant, message } => format!("violated {invariant}: {message}"),
         What::Notice { message } => format!("note: {message}"),
+        What::Unexplained { message, .. } => format!("unexplained: {message}"),
         _ => return None,
     })
 }

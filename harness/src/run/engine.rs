@@ -29,7 +29,7 @@ pub(super) struct Engine {
     pub(super) recorder: Recorder,
     pub(super) monitor: Monitor,
     pub(super) cancel: CancellationToken,
-    pub(super) active: Active,
+    pub(super) active: Arc<Active>,
     pub(super) seed: u64,
 }
 

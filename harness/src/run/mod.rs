@@ -7,6 +7,7 @@ mod gate;
 mod monitor;
 pub mod store;
 pub mod sysctl;
+mod watchdog;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::{self, NodeImage, Source};
 use crate::cluster::Access;
 use crate::event::{FORMAT, Phase, SpanId, Verdict, What};
-use crate::fault::active::Active;
 use crate::machine::provider::{self, Choice, Provider, Site};
 use crate::machine::{Fleet, vagrant};
 use crate::plan::{Plan, Planned};
@@ -27,6 +27,7 @@ use crate::scenario::Scenario;
 use engine::Engine;
 use monitor::Monitor;
 use store::{Alive, Entry, Folder, StoreError};
+use watchdog::Watchdog;
 
 /// What a person may choose about a run beyond its scenario.
 #[derive(Debug, Clone, Default)]
@@ -230,7 +231,7 @@ impl Body {
             recorder: recorder.clone(),
             monitor,
             cancel,
-            active: Active::default(),
+            active: Arc::default(),
             seed,
         };
         let ended = on_machines(&engine, image, &access, folder.path()).await;
@@ -305,7 +306,13 @@ async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder:
     let provisioned =
         provisioned.map_err(|error| if engine.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })?;
     let observers = Observers::start(access, &engine.scenario.topology, &engine.recorder).await.map_err(broken)?;
-    let ended = judged(engine, &observers, access, &provisioned).await;
+    let Engine { fleet, scenario, recorder, active, .. } = engine;
+    let watchdog = Watchdog::start(fleet, &scenario.topology, recorder, active);
+    let ended = tokio::select! {
+        ended = judged(engine, &observers, access, &provisioned) => ended,
+        intrusion = watchdog.intrusion() => Err(Failure::Broken(intrusion)),
+    };
+    watchdog.stop().await;
     let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
     ended.and(stopped)
 }

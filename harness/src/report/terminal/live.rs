@@ -62,7 +62,7 @@ impl Live {
             }
             What::SpanEnded { span, verdict, took, message } => self.end(*span, *verdict, *took, message.as_deref()),
             What::Fault { .. } => self.line(&self.paint.fault(&self.told("↯", event))),
-            What::Violation { .. } => self.line(&self.paint.alarm(&self.told("✗", event))),
+            What::Violation { .. } | What::Unexplained { .. } => self.line(&self.paint.alarm(&self.told("✗", event))),
             What::Notice { .. } => self.line(&self.paint.dim(&self.told("·", event))),
             _ if self.verbose && describe(&event.what).is_some() => self.line(&self.paint.dim(&self.told("·", event))),
             _ => Ok(()),

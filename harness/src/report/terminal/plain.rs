@@ -45,7 +45,7 @@ impl Plain {
             What::SpanEnded { span, verdict, took, message } => {
                 self.ended(event.at, *span, *verdict, *took, message.as_deref(), out)?;
             }
-            What::Fault { .. } | What::Violation { .. } | What::Notice { .. } => {
+            What::Fault { .. } | What::Violation { .. } | What::Unexplained { .. } | What::Notice { .. } => {
                 line(out, event.at, &format!("! {}", describe(&event.what).unwrap_or_default()))?;
             }
             other if self.verbose => {
