@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use quorate::scenario::{LoadOptions, Rendering, load, load_topology, validate};
+use quorate::scenario::{Action, Check, LoadOptions, Rendering, Target, load, load_topology, validate};
 
 fn shipped() -> Vec<PathBuf> {
     ["../scenarios", "../scenarios/topologies"]
@@ -58,6 +58,35 @@ fn a_network_that_is_asked_for_moves_every_machine() {
     let wrong = LoadOptions { network: Some("10.9.0.0/16".parse().unwrap()), kubernetes_version: Some("new".into()) };
     let problems = load(Path::new("../scenarios/kill-master2.yaml"), &wrong).unwrap_err();
     insta::assert_snapshot!(problems.render(Rendering::Plain));
+}
+
+/// The machines that a topology's members are on, and the machines that etcd is meant on in a step.
+fn members(etcd_machines: &str) -> (Vec<String>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.yaml");
+    let text = format!(
+        "name: x\ntopology:\n  extends: stacked-3\n  machines: {{ {etcd_machines} }}\nsteps:\n  \
+         - stop-service: {{ service: etcd, on: etcd }}\n  - expect: {{ etcd: healthy, within: 1m }}\n"
+    );
+    fs::write(&path, text).unwrap();
+    let scenario = load(&path, &LoadOptions::default()).unwrap().scenario;
+    let members: Vec<_> = scenario.topology.members().map(|machine| machine.name.to_string()).collect();
+    let Action::Fault(fault) = &scenario.steps[0].action else { panic!("{:?}", scenario.steps[0]) };
+    let Action::Expect { check: Check::EtcdHealthy { members: expected }, .. } = scenario.steps[1].action else {
+        panic!("{:?}", scenario.steps[1])
+    };
+    assert_eq!(expected, members.len());
+    let Target::Machines(on) = &fault.on else { panic!("{fault:?}") };
+    (members, on.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn etcd_is_on_machines_of_its_own_if_there_are_any_and_on_masters_otherwise() {
+    let names = |names: [&str; 3]| (names.map(str::to_owned).to_vec(), names.map(str::to_owned).to_vec());
+    assert_eq!(members(""), names(["master1", "master2", "master3"]));
+    let machine = |n: u8| format!("etcd{n}: {{ role: etcd, ip: 172.27.11.5{n}, memory: 1GiB, cpus: 1 }}");
+    let machines = [1, 2, 3].map(machine).join(", ");
+    assert_eq!(members(&machines), names(["etcd1", "etcd2", "etcd3"]));
 }
 
 #[test]

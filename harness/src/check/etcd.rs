@@ -9,7 +9,7 @@ pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since:
     let mut missing = Vec::new();
     let mut unseen = Vec::new();
     let mut leaders = Vec::new();
-    for machine in topology.masters() {
+    for machine in topology.members() {
         let name = &machine.name;
         match world.etcd.get(name.as_str()).filter(|member| member.at >= since) {
             None => unseen.push(format!("the member on {name} was not looked at since the step began")),

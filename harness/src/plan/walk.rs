@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::scenario::{Action, Check, Fault, MachineName, Part, Service, Step, Target, Topology, Verb};
+use crate::scenario::{Action, Check, Fault, MachineName, Part, Role, Service, Step, Target, Topology, Verb};
 
 /// What makes no sense in a step, and what to write instead.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ struct Active {
 #[derive(Debug)]
 pub(super) struct Walk {
     masters: usize,
+    members: usize,
+    external_etcd: bool,
     active: Vec<Active>,
     chosen: Option<Subject>,
     notes: Vec<String>,
@@ -52,7 +54,14 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(topology: &Topology) -> Self {
-        Self { masters: topology.masters().count(), active: Vec::new(), chosen: None, notes: Vec::new() }
+        Self {
+            masters: topology.masters().count(),
+            members: topology.members().count(),
+            external_etcd: topology.external_etcd(),
+            active: Vec::new(),
+            chosen: None,
+            notes: Vec::new(),
+        }
     }
 
     /// What a person should know beforehand and that stops nothing.
@@ -82,11 +91,17 @@ impl Walk {
                 format!("`{}` cannot choose anew what it heals", verb.as_str()),
                 format!("write `{}: chosen` to mean what the last `{}` was", verb.as_str(), part.as_str()),
             ),
-            Target::Part(part) if part.size(self.masters) == 0 => nonsense(
-                format!("a {} of {} masters is no machine at all", part.as_str(), self.masters),
-                "take a topology with more masters, or another target",
-            ),
             Target::Part(part) => {
+                let (of, what) = match part.role(self.external_etcd) {
+                    Role::Etcd => (self.members, "etcd machines"),
+                    _ => (self.masters, "masters"),
+                };
+                if part.size(of) == 0 {
+                    return nonsense(
+                        format!("a {} of {of} {what} is no machine at all", part.as_str()),
+                        format!("take a topology with more {what}, or another target"),
+                    );
+                }
                 let subject = Subject::Chosen(*part, line);
                 self.chosen = Some(subject.clone());
                 Ok(vec![subject])

@@ -31,7 +31,7 @@ impl Observers {
         let client = access.through_balancer().await?;
         watch::start(&mut tasks, &client, recorder, &nudged, &cancel);
         tasks.spawn(api::sample(access.through_balancer().await?, recorder.clone(), cancel.clone()));
-        for machine in topology.masters() {
+        for machine in topology.members() {
             let client = access.etcd_member(machine.ip).await?;
             let look = etcd::look(client, machine.name.to_string(), recorder.clone(), nudged.clone(), cancel.clone());
             tasks.spawn(look);

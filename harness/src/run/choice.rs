@@ -49,7 +49,7 @@ async fn choose(
         Part::OneMaster | Part::Minority | Part::Majority => by_chance(engine, step, part)?,
         Part::NotEtcdLeader => {
             let leader = leader(engine, part, span, observers).await?;
-            let others: Vec<_> = untouched(engine).into_iter().filter(|name| *name != leader).collect();
+            let others: Vec<_> = untouched(engine, part).into_iter().filter(|name| *name != leader).collect();
             let one = pick(engine, step, &others, 1).ok_or_else(|| too_few(part, 1, others.len()))?;
             (one, format!("etcd's leader is on {leader}; by chance, seed {}", engine.seed))
         }
@@ -68,21 +68,26 @@ async fn choose(
     Ok(machines)
 }
 
-/// The masters that nothing befell that lasts.
-fn untouched(engine: &Engine) -> Vec<MachineName> {
-    let masters = engine.scenario.topology.masters().map(|machine| machine.name.clone());
-    masters.filter(|name| !engine.active.befell(name)).collect()
+/// The machines that a part is of.
+fn whole(engine: &Engine, part: Part) -> impl Iterator<Item = MachineName> {
+    let topology = &engine.scenario.topology;
+    topology.of_role(part.role(topology.external_etcd())).map(|machine| machine.name.clone())
+}
+
+/// Those of them that nothing befell that lasts.
+fn untouched(engine: &Engine, part: Part) -> Vec<MachineName> {
+    whole(engine, part).filter(|name| !engine.active.befell(name)).collect()
 }
 
 fn by_chance(engine: &Engine, step: usize, part: Part) -> Result<(Vec<MachineName>, String), Failure> {
-    let (masters, size) = (untouched(engine), part.size(engine.scenario.topology.masters().count()));
-    let machines = pick(engine, step, &masters, size).ok_or_else(|| too_few(part, size, masters.len()))?;
+    let (of, size) = (untouched(engine, part), part.size(whole(engine, part).count()));
+    let machines = pick(engine, step, &of, size).ok_or_else(|| too_few(part, size, of.len()))?;
     Ok((machines, format!("by chance, seed {}", engine.seed)))
 }
 
 fn too_few(part: Part, size: usize, of: usize) -> Failure {
     broken(format!(
-        "{} cannot be chosen: it takes {size} of the masters that nothing befell, and there are {of}",
+        "{} cannot be chosen: it takes {size} of the machines that nothing befell, and there are {of}",
         part.as_str()
     ))
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Waits until every process of the control plane runs on this machine, and has done so for three seconds. One that
-# ended while etcd changed may wait for its next start, and the API server still calls it Ready for a while.
+# Waits until every process NAME runs on this machine, and has done so for three seconds: control-plane.sh NAME...
+# One that ended while etcd changed may wait for its next start, and the API server still calls it Ready for a while.
 set -euo pipefail
 for _ in $(seq 600); do
   missing=''
-  for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+  for name in "$@"; do
     # The kernel knows the first fifteen letters of a process's name.
     age=$(ps -o etimes= -p "$(pgrep -x "${name:0:15}" | head -n 1)" 2>/dev/null || true)
     if [ "${age:-0}" -lt 3 ]; then missing="$missing $name"; fi

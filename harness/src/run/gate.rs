@@ -16,7 +16,7 @@ use crate::event::SpanId;
 use crate::machine::Fleet;
 use crate::probe::Observers;
 use crate::record::Span;
-use crate::scenario::{Check, Topology};
+use crate::scenario::{Check, Keeper, Machine, Service, Topology};
 
 const READY: Duration = Duration::from_secs(180);
 const RECONCILED: Duration = Duration::from_secs(45);
@@ -32,7 +32,7 @@ pub(super) async fn pass(
     client: Client,
     after: &[SpanId],
 ) -> Result<Vec<SpanId>, Failure> {
-    let agreed = Check::EtcdHealthy { members: engine.scenario.topology.masters().count() };
+    let agreed = Check::EtcdHealthy { members: engine.scenario.topology.members().count() };
     let nodes = engine.wait_in_bring_up("all nodes are Ready", &Check::NodesReady, READY, observers, after);
     let etcd = engine.wait_in_bring_up("all etcd members agree", &agreed, READY, observers, after);
     let api =
@@ -49,18 +49,30 @@ pub(super) async fn pass(
     Ok(vec![complete.await?])
 }
 
-/// Waits until the processes of all control planes run, by looking for them on their machines.
+/// Waits until the processes of all control planes and etcd members run, by looking for them on their machines.
 async fn control_planes(fleet: &Fleet, topology: &Topology, span: &Span) {
-    let each = topology.masters().map(|master| async move {
+    let each = topology.machines.values().map(|machine| async move {
+        let names = static_pods(topology, machine);
+        if names.is_empty() {
+            return;
+        }
         insist(span, || async {
-            let way = fleet.ssh(&master.name).map_err(|error| error.to_string())?;
-            let script = way.script(include_str!("control-plane.sh"), &[]).label("control-plane.sh").deadline(COMPLETE);
-            let ran = script.run_async(&CancellationToken::new()).await;
-            ran.map(drop).map_err(|error| format!("{}: {error}", master.name))
+            let way = fleet.ssh(&machine.name).map_err(|error| error.to_string())?;
+            let script = way.script(include_str!("control-plane.sh"), &names);
+            let ran = script.label("control-plane.sh").deadline(COMPLETE).run_async(&CancellationToken::new()).await;
+            ran.map(drop).map_err(|error| format!("{}: {error}", machine.name))
         })
         .await;
     });
     futures::future::join_all(each).await;
+}
+
+/// The services that a machine runs as static pods.
+fn static_pods(topology: &Topology, machine: &Machine) -> Vec<&'static str> {
+    let external = topology.external_etcd();
+    let here =
+        |service: &Service| service.keeper() == Keeper::StaticPod && service.roles(external).contains(&machine.role);
+    Service::ALL.into_iter().filter(here).map(Service::as_str).collect()
 }
 
 /// Makes a Service and waits for its Endpoints, which the controller manager makes if its watches work.

@@ -70,7 +70,7 @@ static KINDS: [Kind; 6] = [
         required("etcd", "Every member serves and follows the same leader", "etcd: healthy", || ETCD.schema()),
         Field {
             name: "members",
-            doc: "The number of members. Default: one for each master",
+            doc: "The number of members. Default: one for each etcd machine, or for each master if there are none",
             required: false,
             example: "members: 3",
             schema: || json!({ "type": "integer", "minimum": 1 }),
@@ -157,13 +157,15 @@ fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Targ
         return Some(Target::Chosen);
     }
     let machine = cast.machine(name, &node.place, problems)?;
-    if cast.role(&machine) == Some(Role::Balancer) {
-        problems
-            .error(&node.place, format!("{} is the balancer, not a node of the cluster", quoted(machine.as_str())))
-            .mend("name a master or a worker");
-        return None;
-    }
-    Some(Target::Machines(vec![machine]))
+    let what = match cast.role(&machine) {
+        Some(Role::Balancer) => "the balancer",
+        Some(Role::Etcd) => "an etcd machine",
+        _ => return Some(Target::Machines(vec![machine])),
+    };
+    problems
+        .error(&node.place, format!("{} is {what}, not a node of the cluster", quoted(machine.as_str())))
+        .mend("name a master or a worker");
+    None
 }
 
 fn decode_daemonset(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
@@ -174,14 +176,15 @@ fn decode_daemonset(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> O
 
 fn decode_etcd(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
     let healthy = fields.read("etcd", problems, |n, p| ETCD.decode(n, p));
-    let masters = cast.masters();
-    let members = fields.read_or("members", masters.unwrap_or(1), problems, |node, problems| {
+    let all = cast.members();
+    let what = if cast.external_etcd() { "etcd machines" } else { "masters" };
+    let members = fields.read_or("members", all.unwrap_or(1), problems, |node, problems| {
         let members = usize::try_from(number(node, 1, 1000, problems)?).ok()?;
-        if let Some(masters) = masters.filter(|masters| members > *masters) {
+        if let Some(all) = all.filter(|all| members > *all) {
             problems
-                .error(&node.place, format!("etcd cannot have {members} members on {masters} masters"))
-                .label("more than masters")
-                .mend(format!("write at most `members: {masters}`, or leave it out to mean all masters"));
+                .error(&node.place, format!("etcd cannot have {members} members on {all} {what}"))
+                .label(format!("more than {what}"))
+                .mend(format!("write at most `members: {all}`, or leave it out to mean all {what}"));
             return None;
         }
         Some(members)

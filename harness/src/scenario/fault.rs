@@ -27,8 +27,9 @@ static SERVICE_FAULT: Table = Table {
     fields: &[
         Field {
             name: "service",
-            doc: "The service. Masters run etcd, kube-apiserver, kube-controller-manager and kube-scheduler; \
-                  nodes run kubelet and containerd; the balancer runs haproxy",
+            doc: "The service. Masters run kube-apiserver, kube-controller-manager, kube-scheduler, and etcd \
+                  unless it has machines of its own; nodes and etcd machines run kubelet and containerd; \
+                  the balancer runs haproxy",
             required: true,
             example: "service: etcd",
             schema: || SERVICE.schema(),
@@ -110,17 +111,19 @@ fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(
     let place = fields.get("on").map_or(&node.place, |node| &node.place);
     let runs = match &on {
         Target::Machines(machines) => check_roles(service, machines, cast, place, problems),
-        Target::Part(_) | Target::Chosen => check_parts(service, place, problems),
+        Target::Part(part) => check_part(service, &[part.role(cast.external_etcd())], cast, place, problems),
+        Target::Chosen => check_part(service, &[Role::Master, Role::Etcd], cast, place, problems),
     };
     runs.then_some((service, on))
 }
 
-/// Whether masters, of which parts are chosen, run the service.
-fn check_parts(service: Service, place: &Place, problems: &mut Problems) -> bool {
-    let runs = service.roles().contains(&Role::Master);
+/// Whether the machines of which a part is chosen run the service; of what was chosen before, one of their roles is known.
+fn check_part(service: Service, of: &[Role], cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
+    let runs = service.roles(cast.external_etcd()).iter().any(|role| of.contains(role));
     if !runs {
+        let machines = if *of == [Role::Etcd] { "etcd machines" } else { "masters" };
         problems
-            .error(place, format!("{} does not run on masters, of which parts are chosen", service.as_str()))
+            .error(place, format!("{} does not run on {machines}, of which parts are chosen", service.as_str()))
             .mend("name the machine");
     }
     runs
@@ -128,11 +131,13 @@ fn check_parts(service: Service, place: &Place, problems: &mut Problems) -> bool
 
 /// Whether each of the machines runs the service.
 fn check_roles(service: Service, on: &[MachineName], cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
-    let (name, roles) = (service.as_str(), service.roles());
+    let (name, roles) = (service.as_str(), service.roles(cast.external_etcd()));
     let which = match roles {
         [Role::Master] => "masters",
         [Role::Balancer] => "the balancer",
-        _ => "masters and workers",
+        [Role::Etcd] => "etcd machines",
+        [Role::Master, Role::Worker] => "masters and workers",
+        _ => "masters, workers and etcd machines",
     };
     let runs = |machine: &MachineName| cast.role(machine).is_none_or(|role| roles.contains(&role));
     let wrong: Vec<_> = on.iter().filter(|machine| !runs(machine)).collect();

@@ -20,6 +20,7 @@ static ROLE: Words<Role> = Words {
         ("master", Role::Master),
         ("control-plane", Role::Master),
         ("worker", Role::Worker),
+        ("etcd", Role::Etcd),
         ("balancer", Role::Balancer),
     ],
 };
@@ -136,6 +137,7 @@ fn check_memory(role: Role, memory: u64, place: &Place, problems: &mut Problems)
     let (least, why) = match role {
         Role::Master => (1700 << 20, "kubeadm refuses such a master"),
         Role::Worker => (768 << 20, "a node's own services need that much"),
+        Role::Etcd => (512 << 20, "kubelet and etcd need that much"),
         Role::Balancer => (64 << 20, "the machine may not even boot"),
     };
     if memory < least {
@@ -167,13 +169,14 @@ fn check_roles(node: &Node, entries: &[Entry], cast: &Cast, problems: &mut Probl
             .error(&node.place, "there is no master")
             .mend("add at least one: `master1: { role: master, ip: 172.27.11.10, memory: 2GiB, cpus: 2 }`");
     }
-    if masters > 0 && masters % 2 == 0 && roles_known {
-        let (quorum, bears) = (masters / 2 + 1, masters - (masters / 2 + 1));
-        problems.warning(&node.place, format!("{masters} masters are an even number")).mend(format!(
-            "etcd needs a majority: {quorum} of {masters}, so {bears} may fail, no more than with one master fewer; \
+    let (members, what) = (cast.members().unwrap_or(0), if cast.external_etcd() { "etcd machine" } else { "master" });
+    if members > 0 && members % 2 == 0 {
+        let (quorum, bears) = (members / 2 + 1, members - (members / 2 + 1));
+        problems.warning(&node.place, format!("{members} {what}s are an even number")).mend(format!(
+            "etcd needs a majority: {quorum} of {members}, so {bears} may fail, no more than with one {what} fewer; \
                  take {} or {}",
-            masters - 1,
-            masters + 1
+            members - 1,
+            members + 1
         ));
     }
 }

@@ -76,6 +76,16 @@ impl Topology {
         self.of_role(Role::Master)
     }
 
+    /// The machines that run an etcd member, in the order of the file: those of the role, or else the masters.
+    pub fn members(&self) -> impl Iterator<Item = &Machine> {
+        self.of_role(if self.external_etcd() { Role::Etcd } else { Role::Master })
+    }
+
+    /// Whether etcd runs on machines of its own.
+    pub fn external_etcd(&self) -> bool {
+        self.of_role(Role::Etcd).next().is_some()
+    }
+
     /// The machines that are nodes of the cluster, in the order of the file.
     pub fn nodes(&self) -> impl Iterator<Item = &Machine> {
         self.machines.values().filter(|machine| matches!(machine.role, Role::Master | Role::Worker))
@@ -111,8 +121,10 @@ pub struct Machine {
 pub enum Role {
     /// HAProxy in front of the API servers.
     Balancer,
-    /// A control plane node with a stacked etcd member.
+    /// A control plane node, with an etcd member unless etcd has machines of its own.
     Master,
+    /// An etcd member and nothing else. No node of the cluster.
+    Etcd,
     /// A node without a control plane.
     Worker,
 }
@@ -275,13 +287,14 @@ pub struct Fault {
 pub enum Target {
     /// These, known from the file.
     Machines(Vec<MachineName>),
-    /// A part of the masters that is chosen when the step runs.
+    /// A part of the masters or the etcd machines that is chosen when the step runs.
     Part(Part),
     /// Those that a [`Target::Part`] of an earlier step was last.
     Chosen,
 }
 
-/// A part of the masters that is chosen when a step runs, among those that nothing befell that lasts.
+/// A part of the masters that is chosen when a step runs, among those that nothing befell that lasts. What has to do with
+/// the quorum of etcd is a part of the etcd machines where there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
@@ -289,7 +302,7 @@ pub enum Part {
     OneMaster,
     /// As many as can be lost while the others are a majority.
     Minority,
-    /// As many as cannot be lost: more than half of all masters.
+    /// As many as cannot be lost: more than half of all.
     Majority,
     /// The one whose etcd member leads.
     EtcdLeader,
@@ -323,6 +336,14 @@ impl Part {
             Self::NotEtcdLeader => "not-etcd-leader",
             Self::ControllerManagerLeader => "controller-manager-leader",
             Self::SchedulerLeader => "scheduler-leader",
+        }
+    }
+
+    /// The role of the machines that it is a part of, where etcd has machines of its own or not.
+    pub fn role(self, external_etcd: bool) -> Role {
+        match self {
+            Self::Minority | Self::Majority | Self::EtcdLeader | Self::NotEtcdLeader if external_etcd => Role::Etcd,
+            _ => Role::Master,
         }
     }
 
@@ -419,7 +440,7 @@ impl Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Service {
-    /// The etcd member, a static pod of a master.
+    /// The etcd member, a static pod of a master or of an etcd machine.
     Etcd,
     /// A static pod of a master.
     KubeApiserver,
@@ -427,9 +448,9 @@ pub enum Service {
     KubeControllerManager,
     /// A static pod of a master.
     KubeScheduler,
-    /// A systemd unit of a node.
+    /// A systemd unit of a node or an etcd machine.
     Kubelet,
-    /// The container runtime, a systemd unit of a node.
+    /// The container runtime, a systemd unit of a node or an etcd machine.
     Containerd,
     /// A systemd unit of the balancer.
     Haproxy,
@@ -477,9 +498,11 @@ impl Service {
         }
     }
 
-    /// The roles of the machines that run it.
-    pub fn roles(self) -> &'static [Role] {
+    /// The roles of the machines that run it, where etcd has machines of its own or not.
+    pub fn roles(self, external_etcd: bool) -> &'static [Role] {
         match self {
+            Self::Etcd if external_etcd => &[Role::Etcd],
+            Self::Kubelet | Self::Containerd if external_etcd => &[Role::Master, Role::Worker, Role::Etcd],
             Self::Kubelet | Self::Containerd => &[Role::Master, Role::Worker],
             Self::Haproxy => &[Role::Balancer],
             _ => &[Role::Master],
@@ -508,7 +531,7 @@ pub enum Check {
     },
     /// Every etcd member serves, follows the same leader, and knows this number of members.
     EtcdHealthy {
-        /// The number of members; all masters if not said.
+        /// The number of members; all that the topology has if not said.
         members: usize,
     },
     /// The API answers through the balancer.

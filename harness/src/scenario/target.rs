@@ -7,7 +7,7 @@ use super::problem::{Problems, quoted, suggest};
 use super::source::Place;
 use super::table::text;
 use super::yaml::{Node, Value};
-use super::{MachineName, Part, Role, Target, name};
+use super::{MachineName, Part, Role, Service, Target, name};
 
 /// The machines that there are, as far as the topology could be read. What could not be read is not held against steps.
 #[derive(Debug, Default)]
@@ -19,10 +19,15 @@ pub(super) struct Cast {
 }
 
 impl Cast {
-    /// The number of masters, if every role is known.
-    pub(super) fn masters(&self) -> Option<usize> {
+    /// The number of machines that run an etcd member, if every role is known.
+    pub(super) fn members(&self) -> Option<usize> {
         let known = self.complete && self.machines.values().all(Option::is_some);
-        known.then(|| self.machines.values().filter(|role| **role == Some(Role::Master)).count())
+        known.then(|| self.of(Service::Etcd.roles(self.external_etcd())).len())
+    }
+
+    /// Whether etcd has machines of its own, as far as roles are known.
+    pub(super) fn external_etcd(&self) -> bool {
+        self.machines.values().any(|role| *role == Some(Role::Etcd))
     }
 
     /// The role of a machine, if it is known.
@@ -62,6 +67,7 @@ pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Optio
         Value::Scalar(scalar) => match scalar.text.as_str() {
             "masters" | "all-masters" | "control-plane" => Some(Target::Machines(cast.of(&[Role::Master]))),
             "nodes" => Some(Target::Machines(cast.of(&[Role::Master, Role::Worker]))),
+            "etcd" => Some(Target::Machines(cast.of(Service::Etcd.roles(cast.external_etcd())))),
             CHOSEN => Some(Target::Chosen),
             word => match Part::of(word) {
                 Some(part) => Some(Target::Part(part)),
@@ -116,7 +122,7 @@ fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<Mach
 pub(super) fn schema() -> Json {
     let parts = Part::ALL.map(Part::as_str).join("`, `");
     let words = format!(
-        "A machine, `masters`, `nodes`, a part that is chosen when the step runs (`{parts}`), or `{CHOSEN}` for what was \
+        "A machine, `masters`, `nodes`, `etcd`, a part that is chosen when the step runs (`{parts}`), or `{CHOSEN}` for what was \
          chosen last"
     );
     json!({ "oneOf": [
