@@ -184,6 +184,17 @@ impl Provisioner {
     ) -> Result<(), StepError> {
         let name = path.rsplit('/').next().unwrap_or(path);
         self.keep(machine, name, content)?;
+        self.write(machine, path, mode, content).await
+    }
+
+    /// Puts a file in place on a machine that is no evidence, as a key.
+    pub(super) async fn write(
+        &self,
+        machine: &Machine,
+        path: &str,
+        mode: &str,
+        content: &str,
+    ) -> Result<(), StepError> {
         let install = self.fleet.ssh(&machine.name)?.command(["install", "-D", "-m", mode, "/dev/stdin", path]);
         install.stdin(content).label(format!("writing {path} on {}", machine.name)).run_async(&self.cancel).await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! `kubeadm init` on the first master, whose etcd is the seed of the others'.
+//! `kubeadm init` on the first master, whose etcd is the seed of the others' unless etcd has machines of its own.
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) struct Initialised {
     pub(super) ca_hash: String,
 }
 
-/// Initialises the cluster and fetches its administrator's credentials and etcd's.
+/// Initialises the cluster and fetches its administrator's credentials, and etcd's if the master has a member.
 pub(super) async fn init(
     provisioner: &Provisioner,
     machine: &Machine,
@@ -32,12 +32,9 @@ pub(super) async fn init(
         provisioner.upload(machine, "/etc/kubernetes/kubeadm.yaml", "600", &config).await?;
         let args = [kubeadm::IGNORED, kubeadm::SKIPPED];
         provisioner.script(machine, "init", include_str!("init.sh"), &args, DEADLINE).await?;
-        let access = &provisioner.access;
-        fetch(provisioner, machine, "/etc/kubernetes/admin.conf", &access.kubeconfig()).await?;
-        for (theirs, ours) in
-            [("ca.crt", "ca.crt"), ("healthcheck-client.crt", "client.crt"), ("healthcheck-client.key", "client.key")]
-        {
-            fetch(provisioner, machine, &format!("{PKI}/{theirs}"), &access.etcd(ours)).await?;
+        fetch(provisioner, machine, "/etc/kubernetes/admin.conf", &provisioner.access.kubeconfig()).await?;
+        if !provisioner.topology.external_etcd() {
+            fetch_credentials(provisioner, machine).await?;
         }
         let hash = provisioner.script(machine, "ca-hash", include_str!("ca-hash.sh"), &[], DEADLINE).await?;
         Ok(hash.stdout.trim().to_owned())
@@ -48,6 +45,16 @@ pub(super) async fn init(
         .recorder
         .notice(format!("the cluster can be looked at: kubectl --kubeconfig {} get nodes", kubeconfig.display()));
     Ok(Initialised { span, ca_hash })
+}
+
+/// Fetches a client's credentials of etcd from a machine with a member.
+pub(super) async fn fetch_credentials(provisioner: &Provisioner, machine: &Machine) -> Result<(), StepError> {
+    for (theirs, ours) in
+        [("ca.crt", "ca.crt"), ("healthcheck-client.crt", "client.crt"), ("healthcheck-client.key", "client.key")]
+    {
+        fetch(provisioner, machine, &format!("{PKI}/{theirs}"), &provisioner.access.etcd(ours)).await?;
+    }
+    Ok(())
 }
 
 async fn fetch(provisioner: &Provisioner, machine: &Machine, from: &str, to: &Path) -> Result<(), StepError> {

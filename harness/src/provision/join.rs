@@ -15,14 +15,14 @@ use crate::scenario::{Machine, Role};
 
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Joins all nodes but the first. Then another controller manager takes over: the first one sees nothing new any more
-/// since etcd has had a second member.
+/// Joins all nodes but the first. If masters brought etcd members, another controller manager takes over then: the first
+/// one sees nothing new any more since etcd has had a second member.
 pub(super) async fn join_all(
     provisioner: &Provisioner,
-    nodes: &[&Machine],
+    first: &Machine,
     initialised: &Initialised,
 ) -> Result<Vec<SpanId>, ProvisionError> {
-    let (first, others) = (nodes[0], &nodes[1..]);
+    let others: Vec<&Machine> = provisioner.topology.nodes().filter(|machine| machine.name != first.name).collect();
     let prepared = others.iter().map(|machine| prepare(provisioner, machine, initialised));
     let prepared = futures::future::try_join_all(prepared).await?;
     let mut masters = others.iter().filter(|machine| machine.role == Role::Master);
@@ -32,6 +32,9 @@ pub(super) async fn join_all(
     let mut after = vec![enter(provisioner, second, &prepared).await?];
     for machine in masters {
         after.push(enter(provisioner, machine, &after).await?);
+    }
+    if provisioner.topology.external_etcd() {
+        return Ok(after);
     }
     Ok(vec![controllers::hand_over(provisioner, first, &after).await?])
 }
@@ -53,10 +56,12 @@ async fn prepare(
     Ok(span)
 }
 
-/// Lets a master's etcd member in.
+/// Lets a master's etcd member in, unless etcd has machines of its own, and starts the rest of its control plane.
 async fn enter(provisioner: &Provisioner, machine: &Machine, after: &[SpanId]) -> Result<SpanId, ProvisionError> {
+    let external = provisioner.topology.external_etcd();
+    let title = if external { "start its control plane" } else { "add its etcd member" };
     let work = |_| run(provisioner, machine, "enter");
-    let (span, ()) = provisioner.step("add its etcd member", Some(machine), after, DEADLINE, work).await?;
+    let (span, ()) = provisioner.step(title, Some(machine), after, DEADLINE, work).await?;
     Ok(span)
 }
 

@@ -32,12 +32,40 @@ fn minor(version: &str) -> u32 {
 /// The configuration of `kubeadm init`.
 pub(super) fn init(provisioner: &Provisioner, machine: &Machine, driver: &str) -> Result<String, minijinja::Error> {
     let own = context! {
-        version => provisioner.kubernetes.version.as_str(),
         pod_subnet => provisioner.topology.kubernetes.pod_subnet.to_string(),
-        cgroup_driver => driver,
-        container => provisioner.fleet.provider().name() == "docker",
+        etcd => provisioner.topology.of_role(Role::Etcd).map(|etcd| format!("https://{}:2379", etcd.ip)).collect::<Vec<_>>(),
+        ..kubelet(provisioner, driver)
     };
     render(include_str!("kubeadm-init.yaml"), context! { ..own, ..common(provisioner, machine) })
+}
+
+/// The configuration of the phases of `kubeadm init` that make an etcd member on a machine of its own.
+pub(super) fn etcd(provisioner: &Provisioner, machine: &Machine) -> Result<String, minijinja::Error> {
+    let members = provisioner.topology.members().map(|member| format!("{}=https://{}:2380", member.name, member.ip));
+    let own = context! { initial_cluster => members.collect::<Vec<_>>().join(",") };
+    render(include_str!("kubeadm-etcd.yaml"), context! { ..own, ..common(provisioner, machine) })
+}
+
+/// The configuration of the kubelet that looks after such a member.
+pub(super) fn etcd_kubelet(provisioner: &Provisioner, driver: &str) -> Result<String, minijinja::Error> {
+    render(include_str!("etcd-kubelet.yaml"), kubelet(provisioner, driver))
+}
+
+/// What kubelet has to be told of its runtime where kubeadm does not do so.
+pub(super) fn runtime_flags(provisioner: &Provisioner) -> &'static str {
+    if minor(&provisioner.kubernetes.version) < 24 {
+        "--container-runtime=remote --container-runtime-endpoint=/run/containerd/containerd.sock"
+    } else {
+        "--container-runtime-endpoint=unix:///run/containerd/containerd.sock"
+    }
+}
+
+fn kubelet(provisioner: &Provisioner, driver: &str) -> Value {
+    context! {
+        cgroup_driver => driver,
+        container => provisioner.fleet.provider().name() == "docker",
+        kubelet_in_container => include_str!("kubelet-in-container.yaml").trim_end(),
+    }
 }
 
 /// The configuration of `kubeadm join`.
@@ -50,6 +78,7 @@ fn common(provisioner: &Provisioner, machine: &Machine) -> Value {
     let version = provisioner.kubernetes.version.as_str();
     context! {
         api => api(version),
+        version,
         cri_socket => cri_socket(version),
         node => machine.name.as_str(),
         address => machine.ip.to_string(),

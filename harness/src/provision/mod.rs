@@ -5,6 +5,7 @@
 mod balancer;
 mod context;
 mod controllers;
+mod etcd;
 mod init;
 mod join;
 mod kubeadm;
@@ -18,23 +19,24 @@ use futures::future::try_join_all;
 
 use crate::cluster::Access;
 use crate::event::SpanId;
+use crate::scenario::Role;
 pub use context::{Part, ProvisionError, Provisioner, StepError};
 
 impl Provisioner {
     /// Makes a cluster of machines that run. Returns the spans that ended last, for what comes after them.
     pub async fn run(&self, up: SpanId) -> Result<Vec<SpanId>, ProvisionError> {
         let masters: Vec<_> = self.topology.masters().collect();
-        let nodes: Vec<_> = self.topology.nodes().collect();
-        let balancer = balancer::start(self, up);
-        let prepared = try_join_all(nodes.iter().map(|machine| node::prepare(self, machine, up)));
-        let (balancer, prepared) = futures::future::try_join(balancer, prepared).await?;
-        let (driver, mut after) = node::agree(prepared);
+        let kubelets = self.topology.nodes().chain(self.topology.of_role(Role::Etcd));
+        let prepared = try_join_all(kubelets.map(|machine| node::prepare(self, machine, up)));
+        let (balancer, prepared) = futures::future::try_join(balancer::start(self, up), prepared).await?;
+        let (driver, mut after) = node::agree(&prepared);
         after.push(balancer);
+        after.extend(etcd::start(self, &prepared).await?);
 
         let first = masters[0];
         let initialised = init::init(self, first, driver, &after).await?;
         let connected = network::connect(self, initialised.span);
-        let joined = join::join_all(self, &nodes, &initialised);
+        let joined = join::join_all(self, first, &initialised);
         let (connected, joined) = futures::future::try_join(connected, joined).await?;
 
         let applied = workload::apply(self, first, &joined).await?;

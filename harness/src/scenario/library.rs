@@ -9,7 +9,14 @@ use super::table::text;
 use super::yaml::{self, Entry, Node, Value};
 
 /// The topologies that are a part of the command.
-static SHIPPED: &[(&str, &str)] = &[("stacked-3", include_str!("../../../scenarios/topologies/stacked-3.yaml"))];
+static SHIPPED: &[(&str, &str)] = &[
+    ("external-etcd", include_str!("../../../scenarios/topologies/external-etcd.yaml")),
+    ("single", include_str!("../../../scenarios/topologies/single.yaml")),
+    ("stacked-3", include_str!("../../../scenarios/topologies/stacked-3.yaml")),
+    ("stacked-3-readyz", include_str!("../../../scenarios/topologies/stacked-3-readyz.yaml")),
+    ("stacked-3-workers", include_str!("../../../scenarios/topologies/stacked-3-workers.yaml")),
+    ("stacked-5", include_str!("../../../scenarios/topologies/stacked-5.yaml")),
+];
 
 /// Stands where the folder of a shipped file would.
 const SHIPPED_FOLDER: &str = "<shipped>";
