@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use minijinja::context;
-
-use super::context::{ProvisionError, Provisioner, render};
+use super::context::{ProvisionError, Provisioner};
 use crate::event::SpanId;
 use crate::scenario::Topology;
+use crate::template::render;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -26,21 +25,8 @@ pub(super) async fn start(provisioner: &Provisioner, up: SpanId) -> Result<SpanI
 
 /// HAProxy's configuration for a topology.
 fn haproxy_cfg(topology: &Topology) -> Result<String, minijinja::Error> {
-    let settings = &topology.load_balancer;
-    let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let values = context! {
-        address => topology.balancer().ip.to_string(),
-        masters => topology.masters().map(|master| master.ip.to_string()).collect::<Vec<_>>(),
-        check => settings.check.as_str(),
-        balance => settings.balance.as_str(),
-        fall => settings.fall,
-        rise => settings.rise,
-        retries => settings.retries,
-        connect_timeout_ms => milliseconds(settings.connect_timeout),
-        client_timeout_ms => milliseconds(settings.client_timeout),
-        server_timeout_ms => milliseconds(settings.server_timeout),
-    };
-    render(include_str!("haproxy.cfg"), values)
+    let own = topology.load_balancer.template.as_ref().map(|template| template.text.as_str());
+    render(own.unwrap_or(include_str!("haproxy.cfg")), topology.load_balancer_variables())
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use minijinja::{Environment, UndefinedBehavior, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::artifact::Kubernetes;
@@ -220,14 +219,6 @@ impl Provisioner {
         };
         write().map_err(|source| StepError::File { path: path.clone(), source })
     }
-}
-
-/// Renders a template strictly: a value that is missing is an error.
-pub(super) fn render(template: &str, values: Value) -> Result<String, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // The last newline of a template is left out.
-    environment.render_str(template, values).map(|text| text + "\n")
 }
 
 fn random(alphabet: &[u8], length: usize) -> String {

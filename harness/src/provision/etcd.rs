@@ -8,12 +8,13 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use minijinja::context;
 
-use super::context::{ProvisionError, Provisioner, StepError, render};
+use super::context::{ProvisionError, Provisioner, StepError};
 use super::init::fetch_credentials;
 use super::kubeadm;
 use super::node::Prepared;
 use crate::event::SpanId;
 use crate::scenario::{Machine, Role};
+use crate::template::render;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 const PKI: &str = "/etc/kubernetes/pki";

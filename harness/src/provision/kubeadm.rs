@@ -2,8 +2,9 @@
 
 use minijinja::{Value, context};
 
-use super::context::{Provisioner, render};
+use super::context::Provisioner;
 use crate::scenario::{Machine, Role};
+use crate::template::render;
 
 /// What kubeadm may not stumble over: there is no registry to pull from, and images are in the machines already.
 pub(super) const IGNORED: &str = "ImagePull";

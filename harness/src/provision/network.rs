@@ -12,10 +12,11 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use minijinja::{Value, context};
 
-use super::context::{ProvisionError, Provisioner, StepError, render};
+use super::context::{ProvisionError, Provisioner, StepError};
 use crate::event::SpanId;
 use crate::record::Span;
 use crate::scenario::Machine;
+use crate::template::render;
 
 const DEADLINE: Duration = Duration::from_secs(420);
 /// How long to wait before the watch that a joining etcd member cut is taken up again.

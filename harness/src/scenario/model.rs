@@ -181,6 +181,17 @@ pub struct LoadBalancer {
     pub client_timeout: Duration,
     /// HAProxy's `timeout server`.
     pub server_timeout: Duration,
+    /// HAProxy's configuration as a template of the user's own, in the place of the one that Quorate brings along.
+    pub template: Option<Template>,
+}
+
+/// A template whose variables are [`Topology::load_balancer_variables`].
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
 }
 
 /// How the balancer finds out whether an API server is there.

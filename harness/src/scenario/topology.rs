@@ -160,6 +160,9 @@ fn decode(node: &Node, default_name: &str, asked: &Asked, problems: &mut Problem
     let topology = topology.map(|topology| relocate(topology, asked, problems));
     if let Some(topology) = &topology {
         check_pod_subnet(topology, node, &fields, problems);
+        if let Some(node) = fields.get("load-balancer") {
+            load_balancer::check_template(topology, node, problems);
+        }
     }
     (cast, topology)
 }
