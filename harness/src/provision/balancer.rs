@@ -32,13 +32,22 @@ fn haproxy_cfg(topology: &Topology) -> Result<String, minijinja::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::LoadBalancerCheck;
+    use crate::scenario::{LoadBalancerCheck, Template};
 
     #[test]
     fn haproxys_configuration_stays_as_it_is() {
-        let mut topology = super::super::support::topology();
+        let mut topology = super::super::support::topology("stacked-3");
         insta::assert_snapshot!("haproxy-tcp", haproxy_cfg(&topology).unwrap());
         topology.load_balancer.check = LoadBalancerCheck::Readyz;
         insta::assert_snapshot!("haproxy-readyz", haproxy_cfg(&topology).unwrap());
+    }
+
+    #[test]
+    fn a_template_of_the_users_own_takes_the_place_of_ours() {
+        let mut topology = super::super::support::topology("external-etcd");
+        let text = "# {{ balance }} {{ client_timeout_ms }}\n{% for master in masters %}{{ master.name }}={{ master.ip }} {% endfor %}";
+        topology.load_balancer.template = Some(Template { path: "my.cfg".into(), text: text.into() });
+        let rendered = haproxy_cfg(&topology).unwrap();
+        assert_eq!(rendered, "# roundrobin 5000\nmaster1=172.27.11.10 master2=172.27.11.20 \n");
     }
 }

@@ -114,9 +114,25 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_etcd_on_machines_of_its_own_stay_as_they_are() {
+        for version in ["1.20.2", "1.24.0", "1.31.0"] {
+            let provisioner = super::super::support::provisioner("external-etcd", version);
+            let master = provisioner.topology.masters().next().unwrap();
+            let member = provisioner.topology.members().next().unwrap();
+            let parts = [
+                etcd(&provisioner, member).unwrap(),
+                etcd_kubelet(&provisioner, "cgroupfs").unwrap(),
+                runtime_flags(&provisioner).to_owned(),
+                init(&provisioner, master, "cgroupfs").unwrap(),
+            ];
+            insta::assert_snapshot!(format!("external-etcd-{version}"), parts.join("======\n"));
+        }
+    }
+
+    #[test]
     fn kubeadms_files_stay_as_they_are() {
         for version in ["1.20.2", "1.24.0", "1.31.0"] {
-            let provisioner = super::super::support::provisioner(version);
+            let provisioner = super::super::support::provisioner("stacked-3", version);
             let masters: Vec<_> = provisioner.topology.masters().collect();
             insta::assert_snapshot!(format!("init-{version}"), init(&provisioner, masters[0], "cgroupfs").unwrap());
             let hash = "sha256:0123456789abcdef";

@@ -14,15 +14,15 @@ use crate::machine::provider::{self, DEFAULT_BOX, Site};
 use crate::record::Recorder;
 use crate::scenario::{LoadOptions, Topology, load_topology};
 
-/// The topology that ships.
-pub(super) fn topology() -> Topology {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/topologies/stacked-3.yaml");
+/// A topology that ships.
+pub(super) fn topology(name: &str) -> Topology {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/topologies/{name}.yaml"));
     load_topology(&file, &LoadOptions::default()).expect("the shipped topology is good").topology
 }
 
-/// A provisioner for containers with this version of Kubernetes, whose secrets are known.
-pub(super) fn provisioner(version: &str) -> Provisioner {
-    let (topology, recorder) = (topology(), Recorder::unwritten());
+/// A provisioner for containers with this topology and version of Kubernetes, whose secrets are known.
+pub(super) fn provisioner(name: &str, version: &str) -> Provisioner {
+    let (topology, recorder) = (topology(name), Recorder::unwritten());
     let site = Site {
         run: "20260102-030405-abcd".into(),
         folder: "/the-run".into(),
