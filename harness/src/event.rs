@@ -242,7 +242,7 @@ pub enum What {
     },
     /// A pod of a watched workload, whenever it changes.
     Pod {
-        /// The DaemonSet it belongs to.
+        /// The DaemonSet it belongs to, or `deployment/NAME`.
         owner: String,
         /// Its name.
         pod: String,

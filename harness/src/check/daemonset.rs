@@ -6,7 +6,7 @@ use crate::scenario::{Machine, MachineName, Placement, Topology};
 
 /// The name under which DaemonSets are watched.
 pub(crate) const DAEMON_SETS: &str = "daemonsets";
-/// The name under which the pods of DaemonSets are watched.
+/// The name under which the pods of DaemonSets and Deployments are watched.
 pub(crate) const PODS: &str = "pods";
 
 /// Whether the pods of a DaemonSet are where they should be.
@@ -45,6 +45,11 @@ fn on_machine(machine: &MachineName, mine: &[(&String, &Pod)], world: &World) ->
     if pod.terminating {
         return Some(format!("{name} on {machine} is being deleted"));
     }
+    unwell(name, pod, machine, world)
+}
+
+/// What keeps a pod on its machine from being believed to run.
+pub(super) fn unwell(name: &str, pod: &Pod, machine: &MachineName, world: &World) -> Option<String> {
     if pod.phase != "Running" || !pod.ready {
         let ready = if pod.ready { "ready" } else { "not ready" };
         return Some(format!("{name} on {machine} is {} and {ready}", pod.phase));

@@ -2,11 +2,13 @@
 
 mod api;
 mod daemonset;
+mod deployment;
 mod etcd;
 mod nodes;
 /// The names under which observers tell what they have listed.
 pub(crate) mod names {
     pub(crate) use super::daemonset::{DAEMON_SETS, PODS};
+    pub(crate) use super::deployment::owner as deployment;
     pub(crate) use super::nodes::{COMPONENT_LEASES, LEASES, NODES};
 }
 pub mod world;
@@ -38,6 +40,7 @@ pub fn judge(check: &Check, topology: &Topology, world: &World, since: f64) -> J
         Check::NodesReady => nodes::all_ready(topology, world, since),
         Check::Node { node, is } => nodes::some(node, *is, world, since),
         Check::DaemonSet { name, pods } => daemonset::placed(name, *pods, topology, world, since),
+        Check::Deployment { name, pods, on } => deployment::running(name, *pods, on, world, since),
         Check::EtcdHealthy { members } => etcd::healthy(*members, topology, world, since),
         Check::ApiReachable => api::reachable(world, since),
         Check::ApiUnreachable => api::unreachable(world, since),

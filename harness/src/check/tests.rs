@@ -96,6 +96,20 @@ impl Story {
     }
 
     /// A member with its leader and the number of members that it knows, or what is wrong with it.
+    fn owned_pod(self, owner: &str, at: f64, pod: &str, node: Option<&str>, started: f64) -> Self {
+        self.pod_of(owner, at, pod, node, started, false)
+    }
+
+    fn deleted_pod(self, owner: &str, at: f64, pod: &str, node: &str) -> Self {
+        self.pod_of(owner, at, pod, Some(node), 8.0, true)
+    }
+
+    fn pod_of(self, owner: &str, at: f64, pod: &str, node: Option<&str>, started: f64, terminating: bool) -> Self {
+        let (owner, pod, node) = (owner.to_owned(), pod.to_owned(), node.map(str::to_owned));
+        let (phase, ready, started) = ("Running".to_owned(), !terminating, Some(wall(started)));
+        self.add(at, What::Pod { owner, pod, node, phase, ready, terminating, address: None, started })
+    }
+
     fn etcd(self, at: f64, machine: &str, is: Result<(&str, usize), &str>) -> Self {
         let (leader, members) = is.map_or((None, None), |(leader, members)| (Some(leader.to_owned()), Some(members)));
         let (machine, member, error) = (machine.to_owned(), None, is.err().map(str::to_owned));
@@ -376,4 +390,43 @@ fn chosen_nodes_are_those_that_were_chosen_last() {
     let wrong = choose(story.clone(), &["master1", "master2"]);
     wrong.misses(&check, 10.0, &["master2 is not Ready"]);
     choose(wrong, &["master1"]).holds(&check, 10.0);
+}
+
+/// A cluster whose four pods of the Deployment `web` were two and two on two masters at 10 s.
+fn web() -> (Story, Check) {
+    let mut story = Story::healthy();
+    for (pod, node) in [("web-a", "master1"), ("web-b", "master1"), ("web-c", "master2"), ("web-d", "master2")] {
+        story = story.owned_pod("deployment/web", 10.0, pod, Some(node), 8.0);
+    }
+    let on = vec![name("master1"), name("master2")];
+    (story, Check::Deployment { name: "web".into(), pods: 4, on })
+}
+
+#[test]
+fn a_deployment_has_its_pods_on_the_machines_meant_and_nowhere_else() {
+    let (story, check) = web();
+    story.holds(&check, 10.0);
+    let Check::Deployment { name: of, pods, .. } = check.clone() else { panic!("{check:?}") };
+    let on_master2 = Check::Deployment { name: of.clone(), pods, on: vec![name("master2")] };
+    story.misses(&on_master2, 10.0, &["web-a is on master1, where none should be"]);
+    let five = Check::Deployment { name: of, pods: 5, on: vec![name("master1"), name("master2")] };
+    story.misses(&five, 10.0, &["there are 4 pods of the deployment `web` and not 5"]);
+    story.misses(&check, 10.5, &["pods could not be listed"]);
+    // A DaemonSet of the same name is another thing.
+    story.owned_pod("web", 11.0, "web-of-daemonset", Some("master3"), 8.0).holds(&check, 10.0);
+}
+
+#[test]
+fn pods_that_are_being_deleted_on_a_lost_machine_count_no_more() {
+    let (story, _) = web();
+    let on_master2 = Check::Deployment { name: "web".into(), pods: 4, on: vec![name("master2")] };
+    let mut moved = story.fault(20.0, 20.5, "kill", "master1").listed(21.0);
+    for pod in ["web-a", "web-b"] {
+        moved = moved.deleted_pod("deployment/web", 80.0, pod, "master1");
+    }
+    moved.misses(&on_master2, 20.5, &["there are 2 pods of the deployment `web` and not 4"]);
+    moved
+        .owned_pod("deployment/web", 82.0, "web-e", Some("master2"), 81.0)
+        .owned_pod("deployment/web", 82.0, "web-f", Some("master2"), 81.0)
+        .holds(&on_master2, 20.5);
 }

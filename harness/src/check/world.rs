@@ -47,10 +47,10 @@ pub struct Node {
     pub renewed: Option<Timestamp>,
 }
 
-/// A pod of a DaemonSet.
+/// A pod of a DaemonSet or a Deployment.
 #[derive(Debug, Clone)]
 pub struct Pod {
-    /// The DaemonSet it belongs to.
+    /// The DaemonSet it belongs to, or `deployment/NAME`.
     pub owner: String,
     /// The node it is bound to.
     pub node: Option<String>,

@@ -87,10 +87,14 @@ mod tests {
 
     /// Plans steps, which stand from line 4 on.
     fn plan(steps: &[&str]) -> Result<Plan, Vec<Refusal>> {
+        plan_on("stacked-3", steps)
+    }
+
+    fn plan_on(topology: &str, steps: &[&str]) -> Result<Plan, Vec<Refusal>> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("scenario.yaml");
         let steps = steps.iter().map(|step| format!("  - {step}\n")).collect::<String>();
-        std::fs::write(&file, format!("name: planned\ntopology: stacked-3\nsteps:\n{steps}")).unwrap();
+        std::fs::write(&file, format!("name: planned\ntopology: {topology}\nsteps:\n{steps}")).unwrap();
         Plan::of(&load(&file, &LoadOptions::default()).unwrap().scenario)
     }
 
@@ -185,6 +189,33 @@ mod tests {
     fn all_that_makes_no_sense_is_said_at_once() {
         let refusals = plan(&["start: master1", "kill: master2", "start: master3"]).unwrap_err();
         assert_eq!(refusals.iter().map(|refusal| refusal.line).collect::<Vec<_>>(), [4, 6]);
+    }
+
+    #[test]
+    fn a_machine_is_missed_only_where_it_has_a_part_in_what_is_expected() {
+        let plan = plan_on(
+            "external-etcd",
+            &[
+                "kill: etcd2",
+                "expect: { nodes: ready, within: 60s }",
+                "expect: { etcd: healthy, within: 60s }",
+                "start: etcd2",
+                "kill: master2",
+                "expect: { etcd: healthy, within: 60s }",
+                "expect: { deployment: web, pods: 2, on: master1, within: 60s }",
+                "expect: { deployment: web, pods: 2, within: 60s }",
+                "start: master2",
+                "kill: minority",
+                "expect: { nodes: ready, within: 60s }",
+                "expect: { etcd: healthy, within: 60s }",
+            ],
+        );
+        let expected = [
+            "line 6 expects health while etcd2 is down since line 4",
+            "line 11 expects health while master2 is down since line 8",
+            "line 15 expects health while minority of line 13 is down since line 13",
+        ];
+        assert_eq!(plan.unwrap().notes, expected);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use crate::scenario::{Action, Check, Fault, MachineName, Part, Role, Service, Step, Target, Topology, Verb};
+use crate::scenario::{
+    Action, Check, Fault, MachineName, Part, Placement, Role, Service, Step, Target, Topology, Verb,
+};
 
 /// What makes no sense in a step, and what to write instead.
 #[derive(Debug)]
@@ -43,25 +45,16 @@ struct Active {
 
 /// What is broken while the steps are walked through.
 #[derive(Debug)]
-pub(super) struct Walk {
-    masters: usize,
-    members: usize,
-    external_etcd: bool,
+pub(super) struct Walk<'a> {
+    topology: &'a Topology,
     active: Vec<Active>,
     chosen: Option<Subject>,
     notes: Vec<String>,
 }
 
-impl Walk {
-    pub(super) fn new(topology: &Topology) -> Self {
-        Self {
-            masters: topology.masters().count(),
-            members: topology.members().count(),
-            external_etcd: topology.external_etcd(),
-            active: Vec::new(),
-            chosen: None,
-            notes: Vec::new(),
-        }
+impl<'a> Walk<'a> {
+    pub(super) fn new(topology: &'a Topology) -> Self {
+        Self { topology, active: Vec::new(), chosen: None, notes: Vec::new() }
     }
 
     /// What a person should know beforehand and that stops nothing.
@@ -92,10 +85,9 @@ impl Walk {
                 format!("write `{}: chosen` to mean what the last `{}` was", verb.as_str(), part.as_str()),
             ),
             Target::Part(part) => {
-                let (of, what) = match part.role(self.external_etcd) {
-                    Role::Etcd => (self.members, "etcd machines"),
-                    _ => (self.masters, "masters"),
-                };
+                let role = part.role(self.topology.external_etcd());
+                let of = self.topology.of_role(role).count();
+                let what = if role == Role::Etcd { "etcd machines" } else { "masters" };
                 if part.size(of) == 0 {
                     return nonsense(
                         format!("a {} of {of} {what} is no machine at all", part.as_str()),
@@ -190,17 +182,35 @@ impl Walk {
         }
     }
 
+    /// Whether a check expects health of what a fault befell. All but etcd is seen through the balancer.
+    fn concerns(&self, check: &Check, subject: &Subject) -> bool {
+        let topology = self.topology;
+        let roles: &[Role] = match check {
+            Check::NodesReady | Check::DaemonSet { pods: Placement::OnePerNode, .. } => {
+                &[Role::Master, Role::Worker, Role::Balancer]
+            }
+            Check::DaemonSet { pods: Placement::OnePerMaster, .. } => &[Role::Master, Role::Balancer],
+            Check::Deployment { .. } => &[Role::Balancer],
+            Check::EtcdHealthy { .. } => Service::Etcd.roles(topology.external_etcd()),
+            _ => return false,
+        };
+        match subject {
+            Subject::Chosen(part, _) => roles.contains(&part.role(topology.external_etcd())),
+            Subject::Machine(name) => {
+                matches!(check, Check::Deployment { on, .. } if on.contains(name))
+                    || topology.machines.get(name).is_some_and(|machine| roles.contains(&machine.role))
+            }
+        }
+    }
+
     /// Notes an expectation of health while something is broken. It may be meant: then it shows that the check bites.
     fn doubt(&mut self, check: &Check, line: u32) {
-        let everything = matches!(check, Check::NodesReady | Check::DaemonSet { .. } | Check::EtcdHealthy { .. });
-        if !everything {
-            return;
-        }
         let needed: &[Service] = match check {
             Check::EtcdHealthy { .. } => &[Service::Etcd],
             _ => &[Service::Kubelet, Service::Containerd],
         };
-        for Active { subject, verb, line: since } in &self.active {
+        let concerned: Vec<_> = self.active.iter().filter(|active| self.concerns(check, &active.subject)).collect();
+        for Active { subject, verb, line: since } in concerned {
             let broken = match verb {
                 Verb::StopService(service) if needed.contains(service) => {
                     format!("{} of {subject} is stopped", service.as_str())

@@ -47,6 +47,10 @@ impl fmt::Display for Check {
             Self::Node { node, is: NodeState::NotReady } => write!(f, "{node} NotReady"),
             Self::DaemonSet { name, pods: Placement::OnePerMaster } => write!(f, "one pod of {name} on every master"),
             Self::DaemonSet { name, pods: Placement::OnePerNode } => write!(f, "one pod of {name} on every node"),
+            Self::Deployment { name, pods, on } => {
+                let on = on.iter().map(MachineName::as_str).collect::<Vec<_>>().join(", ");
+                write!(f, "{pods} pods of {name} on {on}")
+            }
             Self::EtcdHealthy { members } => write!(f, "etcd healthy with {members} members"),
             Self::ApiReachable => write!(f, "the API reachable through the balancer"),
             Self::ApiUnreachable => write!(f, "the API unreachable through the balancer"),

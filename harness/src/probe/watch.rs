@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Nudge;
-use crate::check::names::{COMPONENT_LEASES, DAEMON_SETS, LEASES, NODES, PODS};
+use crate::check::names::{COMPONENT_LEASES, DAEMON_SETS, LEASES, NODES, PODS, deployment};
 use crate::event::What;
 use crate::record::Recorder;
 
@@ -184,7 +184,15 @@ fn daemon_set(daemon_set: &DaemonSet, gone: bool) -> Option<What> {
 }
 
 fn pod(pod: &Pod, gone: bool) -> Option<What> {
-    let owner = pod.owner_references().iter().find(|owner| owner.kind == "DaemonSet")?.name.clone();
+    let owner = pod.owner_references().iter().find_map(|owner| match owner.kind.as_str() {
+        "DaemonSet" => Some(owner.name.clone()),
+        // A Deployment's ReplicaSet is named by it and by the hash of its template.
+        "ReplicaSet" => {
+            let hash = pod.labels().get("pod-template-hash")?;
+            owner.name.strip_suffix(hash.as_str())?.strip_suffix('-').map(deployment)
+        }
+        _ => None,
+    })?;
     let status = pod.status.as_ref();
     let phase = if gone { Some("absent".to_owned()) } else { status.and_then(|status| status.phase.clone()) };
     let conditions = status.and_then(|status| status.conditions.as_ref());
@@ -205,4 +213,33 @@ fn pod(pod: &Pod, gone: bool) -> Option<What> {
         address: status.and_then(|status| status.pod_ip.clone()),
         started: started.max(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner_of(kind: &str, name: &str, hash: Option<&str>) -> Option<String> {
+        let described: Pod = serde_json::from_value(serde_json::json!({
+            "metadata": {
+                "name": "x",
+                "labels": hash.map(|hash| [("pod-template-hash", hash)].into_iter().collect::<BTreeMap<_, _>>()),
+                "ownerReferences": [{ "apiVersion": "apps/v1", "kind": kind, "name": name, "uid": "1" }],
+            },
+        }))
+        .unwrap();
+        match pod(&described, false)? {
+            What::Pod { owner, .. } => Some(owner),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pods_belong_to_daemonsets_and_deployments() {
+        assert_eq!(owner_of("DaemonSet", "sh-cgi", None).as_deref(), Some("sh-cgi"));
+        assert_eq!(owner_of("ReplicaSet", "web-1-5d8f", Some("5d8f")).as_deref(), Some("deployment/web-1"));
+        // A ReplicaSet that no Deployment made.
+        assert_eq!(owner_of("ReplicaSet", "web", None), None);
+        assert_eq!(owner_of("Job", "web", None), None);
+    }
 }

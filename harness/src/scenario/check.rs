@@ -9,7 +9,7 @@ use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Fields, Table, Words, number, text};
 use super::target::Cast;
 use super::yaml::Node;
-use super::{Check, NodeState, Placement, Role, Target, duration, name, target};
+use super::{Check, MachineName, NodeState, Placement, Role, Target, duration, name, target};
 
 static ALL_READY: Words<()> = Words { what: "a state of all nodes", words: &[("ready", ())] };
 static NODE_STATE: Words<NodeState> =
@@ -54,7 +54,7 @@ macro_rules! kind {
 
 /// All checks.
 #[rustfmt::skip]
-static KINDS: [Kind; 6] = [
+static KINDS: [Kind; 7] = [
     kind!("nodes", "an expectation of nodes", [
         required("nodes", "Every node is in this state", "nodes: ready", || ALL_READY.schema()),
     ], decode_nodes),
@@ -66,6 +66,18 @@ static KINDS: [Kind; 6] = [
         required("daemonset", "The DaemonSet, in the namespace `default`", "daemonset: sh-cgi", name::domain_schema),
         required("pods", "Where its Running and Ready pods are", "pods: one-per-master", || PLACEMENT.schema()),
     ], decode_daemonset),
+    kind!("deployment", "an expectation of a Deployment", [
+        required("deployment", "The Deployment, in the namespace `default`", "deployment: web", name::domain_schema),
+        required("pods", "The number of its Running and Ready pods", "pods: 4",
+            || json!({ "type": "integer", "minimum": 1, "maximum": 1000 })),
+        Field {
+            name: "on",
+            doc: "The machines that they are on, and on no others. Default: all nodes",
+            required: false,
+            example: "on: [worker1, worker2]",
+            schema: target::schema,
+        },
+    ], decode_deployment),
     kind!("etcd", "an expectation of etcd", [
         required("etcd", "Every member serves and follows the same leader", "etcd: healthy", || ETCD.schema()),
         Field {
@@ -157,15 +169,37 @@ fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Targ
         return Some(Target::Chosen);
     }
     let machine = cast.machine(name, &node.place, problems)?;
-    let what = match cast.role(&machine) {
+    is_node(&machine, cast, node, problems).then(|| Target::Machines(vec![machine]))
+}
+
+fn is_node(machine: &MachineName, cast: &Cast, node: &Node, problems: &mut Problems) -> bool {
+    let what = match cast.role(machine) {
         Some(Role::Balancer) => "the balancer",
         Some(Role::Etcd) => "an etcd machine",
-        _ => return Some(Target::Machines(vec![machine])),
+        _ => return true,
     };
     problems
         .error(&node.place, format!("{} is {what}, not a node of the cluster", quoted(machine.as_str())))
         .mend("name a master or a worker");
-    None
+    false
+}
+
+fn decode_deployment(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
+    let name = fields.read("deployment", problems, |n, p| name::decode_domain(n, "the name of a Deployment", p));
+    let pods = fields.read("pods", problems, |n, p| usize::try_from(number(n, 1, 1000, p)?).ok());
+    let on = fields.read_or("on", cast.of(&[Role::Master, Role::Worker]), problems, |n, p| nodes(n, cast, p));
+    Some(Check::Deployment { name: name?, pods: pods?, on: on? })
+}
+
+/// Nodes that are known before the run.
+fn nodes(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<MachineName>> {
+    let Target::Machines(machines) = target::decode(node, cast, problems)? else {
+        problems
+            .error(&node.place, "pods cannot be expected on machines that are chosen when a step runs")
+            .mend("name the machines, or leave `on` out to mean all nodes");
+        return None;
+    };
+    machines.iter().all(|machine| is_node(machine, cast, node, problems)).then_some(machines)
 }
 
 fn decode_daemonset(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {

@@ -540,6 +540,15 @@ pub enum Check {
         /// Where its pods should be.
         pods: Placement,
     },
+    /// A Deployment has so many Running and Ready pods on some of the machines meant, and none elsewhere.
+    Deployment {
+        /// The Deployment, in the namespace `default`.
+        name: String,
+        /// How many pods.
+        pods: usize,
+        /// The machines; all nodes if not said.
+        on: Vec<MachineName>,
+    },
     /// Every etcd member serves, follows the same leader, and knows this number of members.
     EtcdHealthy {
         /// The number of members; all that the topology has if not said.

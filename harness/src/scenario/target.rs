@@ -49,7 +49,8 @@ impl Cast {
         None
     }
 
-    fn of(&self, roles: &[Role]) -> Vec<MachineName> {
+    /// The machines of some roles, as far as roles are known.
+    pub(super) fn of(&self, roles: &[Role]) -> Vec<MachineName> {
         let meant = |role: &Option<Role>| role.is_some_and(|role| roles.contains(&role));
         self.machines.iter().filter(|(_, role)| meant(role)).map(|(name, _)| name.clone()).collect()
     }
