@@ -31,6 +31,14 @@ fn without_vagrant_one_is_told_to_install_it() {
 }
 
 #[test]
+fn what_haproxy_does_not_understand_in_a_template_is_told_as_it_says_it() {
+    let bench = Bench::new(QUORATE);
+    let run = bench.run(&fixture("haproxy-refuses.yaml"), &["--provider", "docker"]);
+    let because = ["start the load balancer on balancer", "haproxy.cfg:6", "unknown keyword 'balanced'"];
+    run.assert(Verdict::Broken).because(&because).left_nothing(&bench);
+}
+
+#[test]
 fn an_unknown_provider_is_answered_with_those_there_are() {
     let bench = Bench::new(QUORATE);
     let run = bench.run(&fixture("hold.yaml"), &["--provider", "dokcer"]);

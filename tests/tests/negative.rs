@@ -38,3 +38,20 @@ fn the_master_that_a_daemonset_leaves_out_is_named() {
 fn a_stopped_balancer_is_told_as_an_api_that_does_not_answer_through_it() {
     fails("balancer-stopped.yaml", &["step 3", "the API does not answer through the balancer", "efused"]);
 }
+
+#[test]
+fn an_etcd_machine_that_stays_off_is_named() {
+    let run = fails("etcd-machine-killed.yaml", &["step 3", "expected etcd healthy with 3 members", "etcd2"]);
+    assert!(!run.reason().contains("on etcd1") && !run.reason().contains("on etcd3"), "{}", run.story());
+}
+
+#[test]
+fn pods_that_are_still_on_a_lost_worker_are_named() {
+    let run = fails("pods-stay-on-a-lost-worker.yaml", &["step 3", "is on worker1, where none should be"]);
+    assert!(!run.reason().contains("is on worker2"), "{}", run.story());
+}
+
+#[test]
+fn requests_that_a_tcp_check_sends_to_a_master_without_etcd_are_told() {
+    fails("tcp-check-without-etcd.yaml", &["step 4", "the API does not answer through the balancer"]);
+}
