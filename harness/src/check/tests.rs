@@ -430,3 +430,12 @@ fn pods_that_are_being_deleted_on_a_lost_machine_count_no_more() {
         .owned_pod("deployment/web", 82.0, "web-f", Some("master2"), 81.0)
         .holds(&on_master2, 20.5);
 }
+
+#[test]
+fn a_pod_that_started_in_the_second_of_the_reboot_is_not_believed() {
+    let story = Story::healthy().pod(20.0, "sh-cgi-master2", Some("master2"), 20.0);
+    // The pod was seen to start in the same second, shortly before.
+    let rebooted = story.fault(20.9, 27.0, "reboot", "master2").listed(27.5);
+    rebooted.misses(&PODS(), 27.0, &["sh-cgi-master2", "before master2 was switched on"]);
+    rebooted.pod(28.0, "sh-cgi-master2", Some("master2"), 27.0).holds(&PODS(), 27.0);
+}

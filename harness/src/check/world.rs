@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Event, What};
 
+/// What an orderly shutdown takes at least: no pod starts anew so soon after a reboot was begun.
+const SHUTDOWN: SignedDuration = SignedDuration::from_secs(1);
 /// How many seconds of samples of the API are kept for checks that look at the latest of them.
 const SAMPLES_KEPT: f64 = 60.0;
 
@@ -180,7 +182,12 @@ impl World {
             }
             What::Fault { verb, machine, heals, begun, .. } => {
                 let before = self.disturbed.get(machine).and_then(|before| before.booted);
-                let booted = if matches!(verb.as_str(), "start" | "reboot") { Some(*begun) } else { before };
+                let booted = match verb.as_str() {
+                    "start" => Some(*begun),
+                    // Pods tell whole seconds, and one that started just before must not be taken for a new one.
+                    "reboot" => Some(*begun + SHUTDOWN),
+                    _ => before,
+                };
                 let wall = if *heals { *begun } else { event.wall };
                 self.disturbed.insert(machine.clone(), Disturbance { wall, booted, verb: verb.clone() });
             }
