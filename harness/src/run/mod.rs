@@ -220,6 +220,11 @@ impl Body {
         let choice = self.choose(options.provider.as_deref()).await?;
         let image = self.image(options.sources).await?;
         let fleet = Arc::new(self.fleet(choice.provider, &image, options.vm_box)?);
+        if fleet.provider().name() == "docker"
+            && let Some(notice) = sysctl::make_room().await
+        {
+            self.recorder.notice(notice);
+        }
         let invariants = self.scenario.always.clone();
         let monitor = Monitor::start(&self.recorder, invariants, self.scenario.topology.clone());
         let Self { scenario, plan, folder, recorder, cancel, seed } = self;

@@ -1,4 +1,4 @@
-//! Settings of the host's kernel that kubelet in a container changes, remembered before and restored after.
+//! Settings of the host's kernel that containers as machines change or need, remembered before and restored after.
 //!
 //! They are not namespaced, and kubelet insists on its own values (`protectKernelDefaults` is off):
 //! <https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/>. The first run on a host remembers
@@ -20,7 +20,14 @@ const CHANGED: &[&str] = &[
     "kernel.panic_on_oops",
     "kernel.keys.root_maxkeys",
     "kernel.keys.root_maxbytes",
+    INSTANCES,
 ];
+
+/// How many inotify instances a user may have: on one host all machines are the same user's, and each takes a dozen
+/// (systemd five, kubelet five). Where there are none left, kubelet does not start, and the kernel's default is 128.
+const INSTANCES: &str = "fs.inotify.max_user_instances";
+/// Enough for some eighty machines.
+const ROOM: u64 = 1024;
 
 type Settings = BTreeMap<String, String>;
 
@@ -33,10 +40,10 @@ pub(super) fn path() -> PathBuf {
 
 /// Remembers the settings, unless an earlier run that is not over did.
 pub(super) fn remember() -> std::io::Result<()> {
-    if path().exists() {
-        return Ok(());
+    let mut values = remembered()?;
+    for name in CHANGED.iter().filter(|name| !values.contains_key(**name)).collect::<Vec<_>>() {
+        values.extend(value(name).map(|value| ((*name).to_owned(), value)));
     }
-    let values: Settings = CHANGED.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect();
     if let Some(folder) = path().parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -51,10 +58,7 @@ pub(super) async fn restore_if_last(ended: &Folder) -> std::io::Result<()> {
         return Ok(());
     }
     for (name, value) in changed()? {
-        let write = Command::new("sysctl").args(["-qw", &format!("{name}={value}")]);
-        let sudo = Command::new("sudo").args(["-n", "sysctl", "-qw", &format!("{name}={value}")]);
-        let cancel = CancellationToken::new();
-        if write.run_async(&cancel).await.is_err() && sudo.run_async(&cancel).await.is_err() {
+        if !write(&name, &value).await {
             tracing::debug!(name, "this setting of the host may not be written");
         }
     }
@@ -67,17 +71,40 @@ pub(super) async fn restore_if_last(ended: &Folder) -> std::io::Result<()> {
     }
 }
 
+/// Raises what machines on one host share and is too low for many of them. What could not be raised is said.
+pub(super) async fn make_room() -> Option<String> {
+    let now: u64 = value(INSTANCES)?.parse().ok()?;
+    if now >= ROOM || write(INSTANCES, &ROOM.to_string()).await {
+        return None;
+    }
+    Some(format!(
+        "this host allows {now} inotify instances, which all machines share and each takes a dozen of, and it could not be \
+         raised: if kubelet does not start, `sysctl -w {INSTANCES}={ROOM}`"
+    ))
+}
+
+async fn write(name: &str, value: &str) -> bool {
+    let setting = format!("{name}={value}");
+    let own = Command::new("sysctl").args(["-qw", &setting]);
+    let sudo = Command::new("sudo").args(["-n", "sysctl", "-qw", &setting]);
+    let cancel = CancellationToken::new();
+    own.run_async(&cancel).await.is_ok() || sudo.run_async(&cancel).await.is_ok()
+}
+
 /// The settings that are not as they were before the first run, each as `name=value` with the value that it had.
 pub fn pending() -> std::io::Result<Vec<String>> {
     Ok(changed()?.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
 }
 
+fn remembered() -> std::io::Result<Settings> {
+    match std::fs::read(path()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::new()),
+        text => Ok(serde_json::from_slice(&text?)?),
+    }
+}
+
 fn changed() -> std::io::Result<Settings> {
-    let text = match std::fs::read(path()) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Settings::new()),
-        other => other?,
-    };
-    let mut settings: Settings = serde_json::from_slice(&text)?;
+    let mut settings = remembered()?;
     settings.retain(|name, before| value(name).is_some_and(|now| now != *before));
     Ok(settings)
 }
