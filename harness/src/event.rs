@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::comparison::Comparison;
 
 /// The version of the format of `events.jsonl`. It grows when a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
@@ -24,7 +27,7 @@ pub struct Event {
 }
 
 /// How a run, a step or a span of work ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// All that was expected held.
@@ -61,12 +64,12 @@ impl std::fmt::Display for Verdict {
 }
 
 /// Identifies a span of work within its run, in the order in which spans were announced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SpanId(pub u32);
 
 /// The part of a run that a span belongs to, in the order in which they come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Looking at the host and getting Kubernetes and the node image.
@@ -119,6 +122,11 @@ pub enum What {
         source: String,
         /// Lower-case hexadecimal SHA-256 sums by file name.
         sha256: BTreeMap<String, String>,
+    },
+    /// What the run is to be made of, as far as it could matter to its numbers: the topology, the host.
+    Settings {
+        /// Values by name.
+        settings: BTreeMap<String, String>,
     },
     /// A step of the scenario as it was planned, in order, before anything starts.
     StepPlanned {
@@ -324,11 +332,16 @@ pub enum What {
         /// What was seen.
         message: String,
     },
-    /// Always the last event of a run that could end by itself.
+    /// Always the last event of a run that could end by itself. Only comparisons come after it.
     RunEnded {
         /// The verdict.
         verdict: Verdict,
         /// The reason in one sentence.
         reason: String,
+    },
+    /// The run, alone or with others, was held against a baseline.
+    Compared {
+        /// What was found.
+        comparison: Comparison,
     },
 }

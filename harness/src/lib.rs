@@ -4,6 +4,8 @@ pub mod artifact;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod compare;
+pub mod comparison;
 pub mod event;
 pub mod fault;
 pub mod machine;

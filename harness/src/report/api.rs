@@ -1,5 +1,6 @@
 //! What clients of the API met, from the samples that the probe took through the balancer.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, What};
@@ -7,7 +8,7 @@ use crate::event::{Event, What};
 use super::words::rounded;
 
 /// The API through the balancer as clients met it while the scenario ran.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Api {
     /// How many requests were made.
@@ -25,7 +26,7 @@ pub struct Api {
 }
 
 /// A time in which every request failed. In seconds since the run's start.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Outage {
     /// When the first request that failed was made.
@@ -46,7 +47,7 @@ impl Outage {
 }
 
 /// How latencies are spread, in milliseconds. Percentiles are nearest-rank: each is a latency that was measured.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Latency {
     /// Half of all were at most this.

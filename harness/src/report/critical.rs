@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::SpanId;
@@ -10,7 +11,7 @@ use super::span::Span;
 use super::words::rounded;
 
 /// The chain of spans that made a part of the run as long as it was.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct CriticalPath {
     /// Seconds from the start to the end of this part of the run.
@@ -26,7 +27,7 @@ pub struct CriticalPath {
 }
 
 /// A span on a critical path.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Link {
     /// The span.

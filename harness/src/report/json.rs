@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Summary;
@@ -10,7 +11,7 @@ use super::Summary;
 pub const SCHEMA: &str = "quorate-report/1";
 
 /// A report as it lies on disk.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report<S> {
     /// [`SCHEMA`].

@@ -17,7 +17,7 @@ pub mod text;
 mod words;
 
 #[cfg(test)]
-mod support;
+pub(crate) mod support;
 
 pub use history::History;
 pub use summary::Summary;

@@ -1,5 +1,6 @@
 //! The few numbers of a run that are worth holding against those of another.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Phase, What};
@@ -9,7 +10,7 @@ use super::summary::Fault;
 use super::words::rounded;
 
 /// A key number of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Number {
     /// What it measures.
@@ -23,7 +24,7 @@ pub struct Number {
 }
 
 /// What a key number measures, always in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Name {
     /// From the command to the moment at which the first fault was begun.
@@ -34,11 +35,25 @@ pub enum Name {
     FaultToNotReady,
     /// From the moment at which a healing was begun until its node was Ready again.
     HealToReady,
+    /// From the moment at which a fault of the machine that led etcd was begun until another member led.
+    FaultToNewLeader,
     /// From the end of the scenario's last step to the end of the run.
     LastCheckToExit,
 }
 
 impl Name {
+    /// What it is called in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CommandToFirstFault => "command-to-first-fault",
+            Self::BringUp => "bring-up",
+            Self::FaultToNotReady => "fault-to-not-ready",
+            Self::HealToReady => "heal-to-ready",
+            Self::FaultToNewLeader => "fault-to-new-leader",
+            Self::LastCheckToExit => "last-check-to-exit",
+        }
+    }
+
     /// What a person calls it.
     pub fn title(self) -> &'static str {
         match self {
@@ -46,6 +61,7 @@ impl Name {
             Self::BringUp => "bring-up",
             Self::FaultToNotReady => "fault to NotReady",
             Self::HealToReady => "heal to Ready",
+            Self::FaultToNewLeader => "fault to a new etcd leader",
             Self::LastCheckToExit => "last check to exit",
         }
     }
@@ -70,12 +86,20 @@ pub(super) fn numbers(events: &[Event], spans: &[Span], faults: &[Fault], ended:
     if let Some((start, end)) = phase(spans, Phase::BringUp) {
         numbers.push(whole(Name::BringUp, end - start));
     }
-    numbers.extend(faults.iter().enumerate().filter_map(|(index, fault)| {
-        let until = faults[index + 1..].iter().find(|next| next.machine == fault.machine).map(|next| next.begun);
+    for (index, fault) in faults.iter().enumerate() {
+        let next = faults[index + 1..].iter().find(|next| next.machine == fault.machine);
+        let until = next.map_or(f64::INFINITY, |next| next.begun);
         let name = if fault.heals { Name::HealToReady } else { Name::FaultToNotReady };
-        let seconds = turn(events, &fault.machine, fault.begun, until.unwrap_or(f64::INFINITY), fault.heals)?;
-        Some(Number { machine: Some(fault.machine.clone()), step: fault.step, ..whole(name, seconds) })
-    }));
+        let mut of_fault = |name, seconds: Option<f64>| {
+            let number =
+                |seconds| Number { machine: Some(fault.machine.clone()), step: fault.step, ..whole(name, seconds) };
+            numbers.extend(seconds.map(number));
+        };
+        of_fault(name, turn(events, &fault.machine, fault.begun, until, fault.heals));
+        if !fault.heals {
+            of_fault(Name::FaultToNewLeader, election(events, &fault.machine, fault.begun, until));
+        }
+    }
     if let (Some((_, end)), Some(ended)) = (phase(spans, Phase::Scenario), ended) {
         numbers.push(whole(Name::LastCheckToExit, ended - end));
     }
@@ -103,6 +127,26 @@ fn turn(events: &[Event], node: &str, from: f64, until: f64, ready: bool) -> Opt
             return Some(event.at - from);
         }
         is_ready = Some(now);
+    }
+    None
+}
+
+/// Seconds from `from` until a member knew another leader than that on `machine`, if it led and `until` came not first.
+fn election(events: &[Event], machine: &str, from: f64, until: f64) -> Option<f64> {
+    let mut member_there = None;
+    let mut led = None;
+    for event in events.iter().take_while(|event| event.at <= until) {
+        let What::Etcd { machine: on, member, leader: Some(leader), .. } = &event.what else { continue };
+        if event.at >= from {
+            if led.is_some() && led == member_there && led != Some(leader) {
+                return Some(event.at - from);
+            }
+            continue;
+        }
+        led = Some(leader);
+        if on == machine {
+            member_there = member.as_ref();
+        }
     }
     None
 }
@@ -137,6 +181,27 @@ mod tests {
                 log.node(*at + 0.1, "master3", "True");
             }
             assert_eq!(turn(&log.finish(), "master2", 10.0, 60.0, ready), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_election_is_timed_only_when_the_machine_of_the_leader_is_befallen() {
+        type Case<'a> = (&'a str, &'a [(f64, &'a str, &'a str)], Option<f64>);
+        let before = [(1.0, "master1", "a"), (1.1, "master2", "a")];
+        let cases: [Case<'_>; 4] = [
+            ("another leads", &[(12.0, "master2", "a"), (13.5, "master2", "b")], Some(3.5)),
+            ("the same leads on", &[(12.0, "master2", "a")], None),
+            ("too late", &[(70.0, "master2", "b")], None),
+            ("nobody knows", &[], None),
+        ];
+        for (name, after, expected) in cases {
+            let mut log = Log::new("elections");
+            for (at, machine, leader) in before.iter().chain(after) {
+                log.etcd(*at, machine, if *machine == "master1" { "a" } else { "b" }, leader);
+            }
+            let events = log.finish();
+            assert_eq!(election(&events, "master1", 10.0, 60.0), expected, "{name}");
+            assert_eq!(election(&events, "master2", 10.0, 60.0), None, "{name}, of a follower");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Spans of work, and the scenario's steps that they carry out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Phase, SpanId, Verdict, What};
@@ -7,7 +8,7 @@ use crate::event::{Event, Phase, SpanId, Verdict, What};
 use super::words::rounded;
 
 /// How a span or a step came out, if it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It held.
@@ -49,7 +50,7 @@ impl std::fmt::Display for Outcome {
 }
 
 /// A span of work. Times are seconds since the run's start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Span {
     /// Its id.
@@ -83,7 +84,7 @@ pub struct Span {
 }
 
 /// A step of the scenario. Times are seconds since the run's start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Step {
     /// Its place in the scenario, from 0.

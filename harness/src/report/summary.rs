@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::Comparison;
 use crate::event::{Event, Phase, Verdict, What};
 
 use super::api::{Api, api};
@@ -14,7 +16,7 @@ use super::span::{Span, Step, spans, steps};
 use super::words::rounded;
 
 /// A run in the terms that people and pipelines ask for. All times are seconds since the run's start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Summary {
     /// Which run it is.
@@ -27,6 +29,9 @@ pub struct Summary {
     pub provider: Option<Provider>,
     /// What the cluster was made of.
     pub artifacts: Vec<Artifact>,
+    /// What the run was to be made of, by name.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// The scenario's steps with what became of them, in order.
     pub steps: Vec<Step>,
     /// Every span of work, in the order in which they started.
@@ -43,6 +48,9 @@ pub struct Summary {
     pub watch_cuts: usize,
     /// The numbers worth comparing.
     pub numbers: Vec<Number>,
+    /// What was found when the run was held against a baseline.
+    #[serde(default)]
+    pub comparisons: Vec<Comparison>,
     /// The critical path of bringing up the cluster, once it is up.
     pub bring_up: Option<CriticalPath>,
     /// The critical path of the whole run.
@@ -50,7 +58,7 @@ pub struct Summary {
 }
 
 /// Which run it is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Run {
     /// The run's id.
@@ -70,7 +78,7 @@ pub struct Run {
 }
 
 /// Who made the machines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Provider {
     /// The provider's name.
@@ -80,7 +88,7 @@ pub struct Provider {
 }
 
 /// A part that the cluster was made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Artifact {
     /// What it is.
@@ -94,7 +102,7 @@ pub struct Artifact {
 }
 
 /// A fault that was seen to have happened, or to be undone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Fault {
     /// When it was seen to be so.
@@ -116,7 +124,7 @@ pub struct Fault {
 }
 
 /// A violation of what is watched all along.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Violation {
     /// When it was seen.
@@ -128,7 +136,7 @@ pub struct Violation {
 }
 
 /// Something that a person should know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Notice {
     /// When it was said.
@@ -163,6 +171,8 @@ impl Summary {
             run: facts.run,
             provider: facts.provider,
             artifacts: facts.artifacts,
+            settings: facts.settings,
+            comparisons: facts.comparisons,
             faults: facts.faults,
             violations: facts.violations,
             notices: facts.notices,
@@ -179,6 +189,8 @@ struct Facts {
     reason: Option<String>,
     provider: Option<Provider>,
     artifacts: Vec<Artifact>,
+    settings: BTreeMap<String, String>,
+    comparisons: Vec<Comparison>,
     faults: Vec<Fault>,
     violations: Vec<Violation>,
     notices: Vec<Notice>,
@@ -190,7 +202,8 @@ fn facts(events: &[Event]) -> Facts {
     for event in events {
         facts.add(event);
     }
-    facts.run.seconds = rounded(events.last().map_or(0.0, |event| event.at));
+    let own = events.iter().rfind(|event| !matches!(event.what, What::Compared { .. }));
+    facts.run.seconds = rounded(own.map_or(0.0, |event| event.at));
     facts.run.ended = facts.verdict.is_some();
     facts
 }
@@ -205,6 +218,8 @@ impl Facts {
             What::Artifact { name, version, source, sha256 } => {
                 self.artifacts.push(Artifact { name, version, source, sha256 });
             }
+            What::Settings { settings } => self.settings = settings,
+            What::Compared { comparison } => self.comparisons.push(comparison),
             What::Fault { step, verb, machine, service, heals, begun, proof } => {
                 // Between the two the clock had hardly time to jump; if it did, the event is what is left.
                 let since = wall.duration_since(begun).as_secs_f64();

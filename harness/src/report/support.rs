@@ -104,6 +104,11 @@ impl Log {
         self.add(at, What::Node { node: node.to_owned(), ready: ready.to_owned(), reason, roles });
     }
 
+    pub(crate) fn etcd(&mut self, at: f64, machine: &str, member: &str, leader: &str) {
+        let (machine, member, leader) = (machine.to_owned(), Some(member.to_owned()), Some(leader.to_owned()));
+        self.add(at, What::Etcd { machine, healthy: true, member, leader, members: Some(3), error: None });
+    }
+
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
         self.add(at, What::Fault { step: Some(step), verb, machine, service: None, heals, begun: wall(begun), proof });

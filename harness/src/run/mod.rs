@@ -5,6 +5,7 @@ mod engine;
 mod evidence;
 mod gate;
 mod monitor;
+mod settings;
 pub mod store;
 pub mod sysctl;
 mod watchdog;
@@ -164,6 +165,7 @@ impl Session {
             text: self.scenario.text.clone(),
             seed,
         });
+        self.recorder.record(What::Settings { settings: settings::of(&self.scenario) });
         for (step, planned) in self.plan.steps.iter().enumerate() {
             self.recorder.record(What::StepPlanned {
                 step,
