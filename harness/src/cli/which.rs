@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::event::What;
-use crate::paths;
 use crate::report::history;
+use crate::{pack, paths};
 
 /// The name of the log in a run's folder.
 const LOG: &str = "events.jsonl";
@@ -59,7 +59,7 @@ pub(super) fn run(asked: &str) -> Result<Found, Error> {
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         return Ok(Found { folder: folder.to_owned(), log: path.to_owned() });
     }
-    if path.join(LOG).is_file() {
+    if pack::find(&path.join(LOG)).is_some() {
         return Ok(at(path));
     }
     among(&folder(), asked)
@@ -81,7 +81,7 @@ pub(super) fn all(folder: &Path) -> Result<Vec<(Option<Timestamp>, Found)>, Erro
     let mut runs = Vec::new();
     for entry in entries {
         let found = at(&entry.map_err(failed)?.path());
-        if found.log.is_file() {
+        if pack::find(&found.log).is_some() {
             runs.push((started(&found.log), found));
         }
     }

@@ -1,10 +1,10 @@
 //! Reads a run's events back from disk, also those of a run that was killed while it wrote a line.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use crate::event::{Event, FORMAT, What};
+use crate::pack;
 
 use super::Summary;
 
@@ -71,15 +71,15 @@ pub enum Error {
     },
 }
 
-/// Reads the log at `path`.
+/// Reads the log at `path`, compressed or not.
 pub fn read(path: &Path) -> Result<History, Error> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let file = pack::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     parse(BufReader::new(file), path)
 }
 
 /// Reads only the first event of the log at `path`, which says what run it is.
 pub fn first(path: &Path) -> Result<Event, Error> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let file = pack::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let mut line = Vec::new();
     BufReader::new(file)
         .read_until(b'\n', &mut line)

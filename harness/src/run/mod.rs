@@ -5,6 +5,7 @@ mod engine;
 mod evidence;
 mod gate;
 mod monitor;
+pub mod retention;
 mod settings;
 pub mod store;
 pub mod sysctl;

@@ -15,7 +15,7 @@ use crate::machine::provider::{self, ProviderError};
 use crate::machine::vagrant::Vagrant;
 use crate::paths;
 
-const LEDGER: &str = "ledger.jsonl";
+pub(super) const LEDGER: &str = "ledger.jsonl";
 const LOCK: &str = "lock";
 const DESTROY: Duration = Duration::from_secs(120);
 
@@ -146,7 +146,12 @@ impl Folder {
 
     /// All runs on this host, oldest first.
     pub fn all() -> Result<Vec<Self>, StoreError> {
-        let path = runs();
+        Self::all_in(&runs())
+    }
+
+    /// All runs in a folder of runs, oldest first.
+    pub(super) fn all_in(path: &Path) -> Result<Vec<Self>, StoreError> {
+        let path = path.to_owned();
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -283,6 +288,20 @@ impl Folder {
 
     fn machines(&self, source: ProviderError) -> StoreError {
         StoreError::Machines { run: self.run.clone(), source }
+    }
+
+    /// Holds the run for as long as the result lives, unless it goes on.
+    pub(super) fn hold(&self) -> Result<Option<Alive>, StoreError> {
+        self.lock(FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Removes the evidence of a run that has ended and left nothing on the host; says whether it did.
+    pub(super) fn forget(&self) -> Result<bool, StoreError> {
+        let Some(_held) = self.hold()? else { return Ok(false) };
+        if !self.ledger()?.is_empty() {
+            return Ok(false);
+        }
+        remove_folder(&self.path).map(|()| true)
     }
 
     fn lock(&self, operation: FlockOperation) -> Result<Option<Alive>, StoreError> {
