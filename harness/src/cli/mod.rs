@@ -9,14 +9,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::event::Verdict;
 
+mod baseline;
 mod clean;
+mod compare;
+mod evidence;
 mod fetch;
+mod logs;
 mod ls;
 mod plan;
 mod report;
 mod run;
 mod runs;
 mod schema;
+mod series;
 mod ssh;
 mod validate;
 mod which;
@@ -38,6 +43,9 @@ enum Command {
     Schema(schema::Args),
     Report(report::Args),
     Runs(runs::Args),
+    Logs(logs::Args),
+    Baseline(baseline::Args),
+    Compare(compare::Args),
     Ls(ls::Args),
     Clean(clean::Args),
     Ssh(ssh::Args),
@@ -54,6 +62,9 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Logs(args) => logs::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Ls(args) => wait(ls::run(args)),
         Command::Clean(args) => wait(clean::run(args)),
         Command::Ssh(args) => ssh::run(&args),

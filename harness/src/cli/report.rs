@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::report::text::Style;
-use crate::report::{history, json, markdown, text};
+use crate::report::{history, json, junit, markdown, text};
 
 use super::which;
 
@@ -29,6 +29,8 @@ enum Format {
     Markdown,
     /// For programs: docs/report.md describes it.
     Json,
+    /// For CI systems: a test case for each step.
+    Junit,
 }
 
 /// Writes the report to standard output. The exit status says whether it could, not what the run's verdict was.
@@ -42,6 +44,7 @@ fn write(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut out = anstream::stdout();
     match args.format {
         Format::Json => json::write(&history.summary(), &mut out)?,
+        Format::Junit => junit::write(&[(&history.summary(), &run.folder)], &mut out)?,
         Format::Markdown => out.write_all(markdown::markdown(&history, Some(&run.folder)).as_bytes())?,
         Format::Text => {
             let tty = std::io::stdout().is_terminal();

@@ -15,14 +15,17 @@ use crate::machine::provider::DEFAULT_BOX;
 use crate::plan::Plan;
 use crate::record::Recorder;
 use crate::report::terminal::{Mode, Options as View, Terminal};
-use crate::report::{history, json, markdown};
+use crate::run::store::StoreError;
 use crate::run::{Options, Session};
 use crate::scenario::{self, LoadOptions, Rendering, Scenario};
+
+use super::evidence;
+use super::series::{Files, Series};
 
 /// Runs a scenario on real machines and judges it.
 ///
 /// Exit code 0: passed; 1: failed, the cluster misbehaved; 2: broken or bad input, nothing is known about the cluster;
-/// 130: interrupted.
+/// 3: passed, but worse than the baseline allows; 130: interrupted. Of several runs, that of the worst.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The scenario's file.
@@ -44,11 +47,19 @@ pub(crate) struct Args {
     #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
     /// Leaves the machines when the run is over. `quorate clean RUN` removes them.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "count")]
     keep: bool,
     /// Repeats the choices of an earlier run, as far as they were made by chance. Each run tells its own.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Runs the scenario so many times, one after the other, and sums up.
+    #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Holds the runs against the baseline in this file, which `quorate baseline` makes.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    #[command(flatten)]
+    evidence: evidence::Args,
     /// Prints the verdict alone.
     #[arg(long, short, conflicts_with_all = ["verbose", "json"])]
     quiet: bool,
@@ -61,6 +72,9 @@ pub(crate) struct Args {
     /// Writes a summary in Markdown to this file.
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
+    /// Writes the steps of all runs as JUnit tests to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
@@ -68,18 +82,43 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     else {
         return ExitCode::from(Verdict::Broken.exit_code());
     };
-    let session = match Session::open(scenario, plan) {
-        Ok(session) => session,
-        Err(error) => return super::complain(&format!("the run cannot be started: {error}")),
+    let mut series = match Series::of(&scenario.name, args.baseline.as_deref()) {
+        Ok(series) => series,
+        Err(error) => return super::complain(&error.to_string()),
     };
+    for _ in 0..args.count {
+        match once(&args, scenario.clone(), plan.clone()).await {
+            Ok((folder, Verdict::Interrupted)) => {
+                series.add(folder);
+                break;
+            }
+            Ok((folder, _)) => series.add(folder),
+            Err(error) => return super::complain(&format!("the run cannot be started: {error}")),
+        }
+    }
+    let files = Files { summary: args.summary.as_deref(), junit: args.junit.as_deref() };
+    let ended = series.end(args.mode(), files);
+    // What was found is told even where old evidence cannot be tidied up.
+    if let Err(error) = args.evidence.tidy() {
+        let _ = writeln!(anstream::stderr(), "warning: old evidence cannot be tidied up: {error}");
+    }
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => super::complain(&format!("the report cannot be written: {error}")),
+    }
+}
+
+/// One run, in its folder.
+async fn once(args: &Args, scenario: Scenario, plan: Plan) -> Result<(PathBuf, Verdict), StoreError> {
+    let session = Session::open(scenario, plan)?;
     let folder = session.path().to_owned();
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
-    let terminal = show(&args, &session);
+    let terminal = show(args.mode(), &session);
     let options = Options {
-        provider: args.provider,
-        vm_box: args.vm_box,
-        sources: args.kubernetes_from,
+        provider: args.provider.clone(),
+        vm_box: args.vm_box.clone(),
+        sources: args.kubernetes_from.clone(),
         keep: args.keep,
         seed: args.seed,
     };
@@ -90,20 +129,18 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     if let Err(error) = terminal.await {
         tracing::warn!(%error, "the terminal ended early");
     }
-    match report(&folder, args.summary.as_deref()) {
-        Ok(()) => ExitCode::from(outcome.verdict.exit_code()),
-        Err(error) => super::complain(&format!("the report cannot be written: {error}")),
-    }
+    Ok((folder, outcome.verdict))
 }
 
-/// Makes the reports of a run that has ended from its events.
-fn report(folder: &Path, markdown: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
-    let history = history::read(&folder.join("events.jsonl"))?;
-    json::write(&history.summary(), std::fs::File::create(folder.join("report.json"))?)?;
-    if let Some(path) = markdown {
-        std::fs::write(path, markdown::markdown(&history, Some(folder)))?;
+impl Args {
+    fn mode(&self) -> Mode {
+        match (self.quiet, self.verbose, self.json) {
+            (true, _, _) => Mode::Quiet,
+            (_, true, _) => Mode::Verbose,
+            (_, _, true) => Mode::Json,
+            _ => Mode::Normal,
+        }
     }
-    Ok(())
 }
 
 /// How a scenario is to be read.
@@ -136,13 +173,7 @@ pub(super) fn planned(file: &Path, options: &LoadOptions) -> Option<(Scenario, P
     }
 }
 
-fn show(args: &Args, session: &Session) -> tokio::task::JoinHandle<()> {
-    let mode = match (args.quiet, args.verbose, args.json) {
-        (true, _, _) => Mode::Quiet,
-        (_, true, _) => Mode::Verbose,
-        (_, _, true) => Mode::Json,
-        _ => Mode::Normal,
-    };
+fn show(mode: Mode, session: &Session) -> tokio::task::JoinHandle<()> {
     let mut terminal = Terminal::new(View::detect(mode)).evidence(session.path());
     let mut events = session.recorder().follow();
     let clock = session.recorder().clock();

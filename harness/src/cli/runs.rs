@@ -8,6 +8,7 @@ use console::{Alignment, pad_str};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::comparison::Comparison;
 use crate::report::numbers::Name;
 use crate::report::{Summary, history, text};
 
@@ -77,13 +78,18 @@ fn cells(summary: &Summary) -> Vec<String> {
     };
     vec![
         summary.run.scenario.clone(),
-        summary.verdict.to_string(),
+        verdict(summary),
         text::time(summary.run.seconds),
         number(Name::CommandToFirstFault),
         number(Name::FaultToNotReady),
         number(Name::HealToReady),
         summary.api.as_ref().map_or("-".to_owned(), |api| text::time(api.longest_outage)),
     ]
+}
+
+fn verdict(summary: &Summary) -> String {
+    let regressed = summary.comparisons.last().is_some_and(Comparison::regressed);
+    format!("{}{}", summary.verdict, if regressed { ", regressed" } else { "" })
 }
 
 /// Rows as aligned lines. Where they do not fit into `width`, columns are left out from the right.

@@ -1,13 +1,14 @@
-//! `quorate schema`: prints JSON Schemas for editors.
+//! `quorate schema`: prints JSON Schemas, of what people write and of what Quorate writes.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use crate::report::schema;
 use crate::scenario::{FileKind, schema_text};
 
-/// Prints the JSON Schema of scenario or topology files, for editors.
+/// Prints the JSON Schema of a kind of files: of scenarios, topologies and baselines for editors, of reports for programs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The kind of files.
@@ -19,14 +20,18 @@ pub(crate) struct Args {
 enum Kind {
     Scenario,
     Topology,
+    Report,
+    Baseline,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let kind = match args.kind {
-        Kind::Scenario => FileKind::Scenario,
-        Kind::Topology => FileKind::Topology,
+    let text = match args.kind {
+        Kind::Scenario => schema_text(FileKind::Scenario),
+        Kind::Topology => schema_text(FileKind::Topology),
+        Kind::Report => schema::report(),
+        Kind::Baseline => schema::baseline(),
     };
-    match anstream::stdout().write_all(schema_text(kind).as_bytes()) {
+    match anstream::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(2),
     }

@@ -1,10 +1,12 @@
 //! Which run is meant: by its id, the beginning of it, `last`, or a path.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::event::What;
+use crate::compare::Sample;
+use crate::event::{Verdict, What};
 use crate::report::history;
 use crate::{pack, paths};
 
@@ -63,6 +65,21 @@ pub(super) fn run(asked: &str) -> Result<Found, Error> {
         return Ok(at(path));
     }
     among(&folder(), asked)
+}
+
+/// The samples of the runs that are meant. Those that did not pass are left out, which is said on standard error: they
+/// ended early, and their numbers are not those of the scenario.
+pub(super) fn samples(asked: &[String]) -> Result<Vec<Sample>, Box<dyn std::error::Error>> {
+    let mut samples = Vec::new();
+    for asked in asked {
+        let summary = history::read(&run(asked)?.log)?.summary();
+        if summary.verdict == Verdict::Passed {
+            samples.push(Sample::of(&summary));
+        } else {
+            let _ = writeln!(anstream::stderr(), "left out: run {}, which is {}", summary.run.id, summary.verdict);
+        }
+    }
+    Ok(samples)
 }
 
 /// Where runs lie.

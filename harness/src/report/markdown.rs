@@ -5,6 +5,7 @@ use std::path::Path;
 use super::span::Outcome;
 use super::words::{around, fault, label, limit, moment, time};
 use super::{History, Summary};
+use crate::compare;
 use crate::event::Verdict;
 
 /// The report of a run whose evidence lies in `evidence`.
@@ -30,6 +31,7 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
         summary.notices.iter().map(|it| format!("| {} | {} |", moment(it.at), plain(&it.message))).collect();
     text.push_str(&table("Notes", "| At | |\n|---:|---|", &notes));
     text.push_str(&table("Key numbers", "| | |\n|---|---:|", &numbers(&summary)));
+    text.extend(summary.comparisons.iter().map(compare::text::markdown));
     text.push_str(&path(&summary));
     text.push_str(&format!("Run `{}`, {}", run.id, time(run.seconds)));
     if let Some(provider) = &summary.provider {
@@ -158,6 +160,7 @@ mod tests {
             ("markdown-failed", support::failed()),
             ("markdown-broken", support::broken()),
             ("markdown-interrupted", support::interrupted()),
+            ("markdown-regressed", support::regressed()),
         ] {
             insta::assert_snapshot!(name, markdown(&History { events, cut: None }, Some(Path::new("runs/x"))));
         }

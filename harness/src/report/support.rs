@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::comparison::{Comparison, Difference, Finding, Judgement, Shift, Side, Spread, Unit};
 use crate::event::{Event, FORMAT, Phase, SpanId, Verdict, What};
 
 /// A log in the making. Events may be added in any order of time.
@@ -293,4 +294,37 @@ pub(crate) fn jsonl(events: &[Event]) -> Vec<u8> {
             line
         })
         .collect()
+}
+
+/// The run that passed, held against a baseline that it does not live up to.
+pub(crate) fn regressed() -> Vec<Event> {
+    let mut events = passed();
+    let side = |runs: &[&str]| Side { file: None, runs: runs.iter().map(|run| (*run).to_owned()).collect() };
+    let spread = |count, median: f64| Some(Spread { count, min: median - 1.0, median, max: median + 1.0 });
+    let finding = Finding {
+        figure: "bring-up".to_owned(),
+        unit: Unit::Seconds,
+        before: spread(5, 40.0),
+        after: spread(3, 60.0),
+        shift: Some(Shift { estimate: 20.0, interval: Some((18.5, 21.0)) }),
+        allowed: 10.0,
+        p: Some(0.0179),
+        judgement: Judgement::Regressed,
+    };
+    let comparison = Comparison {
+        scenario: "kill-master2".to_owned(),
+        before: Side { file: Some("baselines/kill-master2.yaml".to_owned()), ..side(&["a", "b", "c", "d", "e"]) },
+        after: side(&["20261123-0601-k3x9", "x", "y"]),
+        differences: vec![Difference {
+            setting: "load-balancer.fall".to_owned(),
+            before: Some("3".to_owned()),
+            after: Some("10".to_owned()),
+        }],
+        alpha: 0.02,
+        needed: None,
+        findings: vec![finding],
+    };
+    let at = events.last().map_or(0.0, |event| event.at) + 300.0;
+    events.push(Event { at, wall: wall(at), what: What::Compared { comparison } });
+    events
 }

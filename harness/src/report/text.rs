@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::compare;
 use crate::event::{Event, Verdict};
 
 use super::critical::CriticalPath;
@@ -53,6 +54,9 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
     let notes = summary.notices.iter().map(|it| format!("{:>9}  {}", moment(it.at), it.message)).collect();
     section(&mut lines, paint, "Notes", notes);
     section(&mut lines, paint, "Numbers", number_lines(&summary));
+    for comparison in &summary.comparisons {
+        section(&mut lines, paint, "Against the baseline", compare::text::lines(comparison));
+    }
     if let Some(path) = &summary.bring_up {
         section(&mut lines, paint, "Critical path of the bring-up", path_lines(path, paint));
     }

@@ -12,7 +12,7 @@ pub(super) fn of(scenario: &Scenario) -> BTreeMap<String, String> {
     // Taken apart in full, so that a new setting cannot be forgotten here.
     let Topology { name, network: _, domain: _, machines, kubernetes, load_balancer, workload } = &scenario.topology;
     let Kubernetes { version: _, pod_subnet: _, runtime, network_plugin } = kubernetes;
-    let LoadBalancer { check, fall, rise, balance, retries, connect_timeout, client_timeout, server_timeout } =
+    let LoadBalancer { check, fall, rise, balance, retries, connect_timeout, client_timeout, server_timeout, template } =
         load_balancer;
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
@@ -31,6 +31,9 @@ pub(super) fn of(scenario: &Scenario) -> BTreeMap<String, String> {
     set("load-balancer.connect-timeout", format_duration(*connect_timeout));
     set("load-balancer.client-timeout", format_duration(*client_timeout));
     set("load-balancer.server-timeout", format_duration(*server_timeout));
+    if let Some(template) = template {
+        set("load-balancer.template", format!("sha256 {}", digest(&template.text)));
+    }
     set(
         "workload",
         match workload {

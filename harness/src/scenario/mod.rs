@@ -33,4 +33,4 @@ pub use file::{LoadOptions, Loaded, LoadedTopology, load, load_topology, validat
 pub use model::*;
 pub use problem::{Diagnostics, Problem, Rendering};
 pub use schema::{FileKind, schema, schema_text};
-pub use size::format_size;
+pub use size::{format_size, parse_size};

@@ -25,6 +25,11 @@ pub(super) fn decode(node: &Node, problems: &mut Problems) -> Option<u64> {
     }
 }
 
+/// Reads a size as it is written in a topology; the error says what is wrong and how to write it.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    parse(text).map_err(|(why, help)| format!("the size {} {why}; {help}", quoted(text)))
+}
+
 fn parse(text: &str) -> Result<u64, (&'static str, String)> {
     const HELP: &str = "write a whole number with the unit KiB, MiB, GiB or TiB: `512MiB`, `2GiB`";
     if text.starts_with('-') {
