@@ -10,7 +10,7 @@ use quorate::report::history;
 use quorate::report::terminal::{Mode, Options, Terminal};
 
 // The made-up runs name their types by their place in the library.
-use quorate::event;
+use quorate::{comparison, event};
 
 #[allow(dead_code)]
 #[path = "../src/report/support.rs"]
