@@ -10,6 +10,7 @@ use crate::scenario::parse_size;
 
 /// How much evidence stays after a run.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// Removes evidence that is older than this after the run, as 90d, or `off`. The newest run of each scenario and
     /// verdict stays.
