@@ -2,10 +2,15 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::evidence::{self, Limit};
+use crate::run::retention::{Bounds, Reason, tidy};
 use crate::run::store::{Folder, Owner, StoreError};
 
-/// Removes what orphaned runs left behind, and nothing else. Their evidence stays.
+/// Removes what orphaned runs left behind, and nothing else. Evidence stays, unless it is bounded here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs whose things are to be removed even if they are kept. A run that goes on is refused.
@@ -14,6 +19,13 @@ pub(crate) struct Args {
     /// Removes what is kept on purpose as well.
     #[arg(long, conflicts_with = "runs")]
     kept: bool,
+    /// Removes evidence that is older than this, as 30d. The newest run of each scenario and verdict stays.
+    #[arg(long, value_name = "AGE", value_parser = evidence::age)]
+    older_than: Option<Limit<Duration>>,
+    /// Removes the oldest evidence where all takes more than this, as 2GiB. The newest run of each scenario and verdict
+    /// stays.
+    #[arg(long, value_name = "SIZE", value_parser = evidence::size)]
+    keep_size: Option<Limit<u64>>,
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
@@ -46,7 +58,20 @@ async fn clean(args: &Args) -> Result<(), CleanError> {
             failed = Some(error);
         }
     }
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    failed.map_or(Ok(()), Err)?;
+    if args.older_than.is_some() || args.keep_size.is_some() {
+        let bounds =
+            Bounds { age: args.older_than.and_then(|limit| limit.0), size: args.keep_size.and_then(|limit| limit.0) };
+        for removed in tidy(bounds, Timestamp::now())? {
+            let (run, size) = (removed.run, removed.size / 1024);
+            let why = match removed.reason {
+                Reason::Age => "too old",
+                Reason::Size => "too much",
+            };
+            let _ = writeln!(out, "removed the evidence of run {run}: {why}, {size} KiB");
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -76,6 +76,7 @@ fn of_number(number: &Number) -> Figure {
         Name::CommandToFirstFault | Name::BringUp | Name::LastCheckToExit => (Worse::Higher, 25.0, 5.0),
         Name::FaultToNotReady => (Worse::Either, 20.0, 3.0),
         Name::HealToReady => (Worse::Higher, 25.0, 3.0),
+        Name::LeaseRenewal => (Worse::Higher, 25.0, 1.0),
         Name::FaultToNewLeader => (Worse::Higher, 50.0, 2.0),
     };
     Figure { id: id(number), unit: Unit::Seconds, value: number.seconds, worse, allow: Allow { percent, at_least } }

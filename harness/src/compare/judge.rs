@@ -80,9 +80,9 @@ impl Pair<'_> {
     fn column(&self, before: usize, after: usize) -> Column {
         let side =
             |entry: Option<&Entry>, runs| entry.map_or_else(|| vec![None; runs], |entry| entry.samples.0.clone());
-        let mut column = side(self.before, before);
-        column.extend(side(self.after, after));
-        column
+        let mut values = side(self.before, before);
+        values.extend(side(self.after, after));
+        Column { values, allow: self.bounds.allow }
     }
 
     fn finding(&self, id: &str, p: f64) -> Finding {

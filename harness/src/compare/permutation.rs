@@ -4,9 +4,16 @@
 //! them are tried, whole runs at a time, and what is seen is held against what such choices show. The largest
 //! difference of any figure counts, so that the probability is for all figures together and not for each (the step-down
 //! maxT procedure of Westfall and Young, Resampling-Based Multiple Testing, 1993). No distribution is assumed.
+//!
+//! A difference is told in standard errors, but what is allowed of it is added to them (as Tusher, Tibshirani and Chu
+//! add a constant, PNAS 98, 2001). Otherwise a figure that hardly varies, and whose variation nobody minds, would show
+//! some choice with a larger difference than a change that matters, and hide it.
 
 use rand::rngs::StdRng;
 use rand::{SeedableRng, seq::index};
+
+use super::figure::Allow;
+use super::shift::spread;
 
 /// Beyond so many choices, that many are drawn. Probabilities are then good to about 0.001 at 0.02.
 const CHOICES: usize = 20_000;
@@ -15,8 +22,14 @@ const SEED: u64 = 0x0051_756f_7261_7465;
 /// What floating point may blur.
 const BLUR: f64 = 1e-9;
 
-/// A figure's value in each run, the earlier ones first.
-pub(super) type Column = Vec<Option<f64>>;
+/// A figure in each run.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    /// Its values, the earlier ones first.
+    pub(super) values: Vec<Option<f64>>,
+    /// By how much it may get worse.
+    pub(super) allow: Allow,
+}
 
 /// The adjusted p-value of each column, where the last `after` of `runs` values are the new ones.
 pub(super) fn p_values(columns: &[Column], runs: usize, after: usize) -> Vec<f64> {
@@ -55,25 +68,28 @@ pub(super) fn attainable(before: usize, after: usize) -> f64 {
 
 /// A column about its mean, so that a choice is judged by the sum of what it chose alone.
 struct Centred {
-    values: Column,
+    values: Vec<Option<f64>>,
     count: f64,
     /// The sum of the squares.
     squares: f64,
+    /// What is allowed of a difference. By the median of all runs, since it must be the same for all choices.
+    allowed: f64,
 }
 
 impl Centred {
-    fn of(column: &Column) -> Self {
-        let present = || column.iter().flatten();
-        let count = present().count() as f64;
-        let mean = present().sum::<f64>() / count;
-        let scale = present().fold(0.0_f64, |scale, value| scale.max(value.abs()));
+    fn of(Column { values, allow }: &Column) -> Self {
+        let present: Vec<f64> = values.iter().flatten().copied().collect();
+        let count = present.len() as f64;
+        let mean = present.iter().sum::<f64>() / count;
+        let scale = present.iter().fold(0.0_f64, |scale, value| scale.max(value.abs()));
         let centred = |value: f64| if (value - mean).abs() <= scale * BLUR { 0.0 } else { value - mean };
-        let values: Column = column.iter().map(|value| value.map(centred)).collect();
+        let values: Vec<Option<f64>> = values.iter().map(|value| value.map(centred)).collect();
         let squares = values.iter().flatten().map(|value| value * value).sum();
-        Self { values, count, squares }
+        let allowed = allow.of(spread(&present).map_or(0.0, |spread| spread.median));
+        Self { values, count, squares, allowed }
     }
 
-    /// The square of Student's t: of the difference of the means by the spread within both groups.
+    /// The difference of the means by its standard error and what is allowed.
     fn difference(&self, chosen: &[usize]) -> f64 {
         let (mut count, mut sum) = (0.0, 0.0);
         for value in chosen.iter().filter_map(|run| self.values[*run]) {
@@ -84,9 +100,13 @@ impl Centred {
         if count < 1.0 || rest < 1.0 || freedom < 1.0 || self.squares <= 0.0 {
             return 0.0;
         }
-        let between = sum * sum * (1.0 / count + 1.0 / rest);
-        let within = self.squares - between;
-        if within <= self.squares * BLUR { f64::INFINITY } else { freedom * between / within }
+        // The sum of what was not chosen is the same with the other sign.
+        let share = 1.0 / count + 1.0 / rest;
+        let within = (self.squares - sum * sum * share).max(0.0);
+        let error = (within / freedom * share).sqrt();
+        let scale = error + self.allowed;
+        let difference = sum.abs() * share;
+        if scale <= difference * BLUR { f64::INFINITY } else { difference / scale }
     }
 }
 
@@ -123,7 +143,11 @@ mod tests {
     use super::*;
 
     fn column(values: &[f64]) -> Column {
-        values.iter().copied().map(Some).collect()
+        with(values.iter().copied().map(Some).collect())
+    }
+
+    fn with(values: Vec<Option<f64>>) -> Column {
+        Column { values, allow: Allow { percent: 5.0, at_least: 0.1 } }
     }
 
     #[test]
@@ -139,8 +163,16 @@ mod tests {
     }
 
     #[test]
+    fn what_hardly_varies_does_not_hide_what_changed() {
+        // The first column is as good as constant, and yet some choice of three splits it neatly.
+        let still = column(&[10.000_01, 10.0, 10.000_01, 10.0, 10.000_01, 10.0, 10.000_01, 10.0]);
+        let found = p_values(&[still, column(&[4.4, 4.0, 9.9, 4.3, 6.6, 17.0, 16.6, 18.1])], 8, 3);
+        assert!((found[1] - 1.0 / 56.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
     fn what_does_not_differ_is_certain_to_come_about_by_chance() {
-        let found = p_values(&[column(&[2.0; 8]), vec![None; 8], vec![Some(0.1); 8]], 8, 4);
+        let found = p_values(&[column(&[2.0; 8]), with(vec![None; 8]), column(&[0.1; 8])], 8, 4);
         assert_eq!(found, [1.0, 1.0, 1.0]);
     }
 
@@ -155,7 +187,7 @@ mod tests {
         for (before, after) in [(5, 1), (5, 2), (3, 3), (4, 4), (19, 1), (30, 30)] {
             let values = (0..before).map(f64::from).chain((0..after).map(|new| f64::from(new) + 1e3));
             let runs = (before + after) as usize;
-            let found = p_values(&[values.map(Some).collect()], runs, after as usize)[0];
+            let found = p_values(&[with(values.map(Some).collect())], runs, after as usize)[0];
             let least = attainable(before as usize, after as usize);
             assert!(found >= least / 2.0 - 1e-9, "{before} {after}: {found} {least}");
             assert!(runs > 50 || (found - least).abs() < 1e-9, "{before} {after}: {found} {least}");

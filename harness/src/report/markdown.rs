@@ -6,6 +6,7 @@ use super::span::Outcome;
 use super::words::{around, fault, label, limit, moment, time};
 use super::{History, Summary};
 use crate::compare;
+use crate::comparison::Comparison;
 use crate::event::Verdict;
 
 /// The report of a run whose evidence lies in `evidence`.
@@ -18,7 +19,9 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
         Verdict::Broken => "⚠️",
         Verdict::Interrupted => "⏹️",
     };
-    let mut text = format!("## {sign} {}: {}\n\n", plain(&run.scenario), summary.verdict);
+    let regressed = summary.comparisons.iter().any(Comparison::regressed);
+    let but = if regressed { ", but worse than its baseline allows" } else { "" };
+    let mut text = format!("## {sign} {}: {}{but}\n\n", plain(&run.scenario), summary.verdict);
     text.push_str(&format!("**{}**\n\n", plain(&summary.reason)));
     text.push_str(&steps(&summary));
     let around: Vec<String> = around(&history.events, &summary)

@@ -1,5 +1,8 @@
 //! The few numbers of a run that are worth holding against those of another.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +40,8 @@ pub enum Name {
     HealToReady,
     /// From the moment at which a fault of the machine that led etcd was begun until another member led.
     FaultToNewLeader,
+    /// Between two renewals of a node's lease by its kubelet: the median of all.
+    LeaseRenewal,
     /// From the end of the scenario's last step to the end of the run.
     LastCheckToExit,
 }
@@ -50,6 +55,7 @@ impl Name {
             Self::FaultToNotReady => "fault-to-not-ready",
             Self::HealToReady => "heal-to-ready",
             Self::FaultToNewLeader => "fault-to-new-leader",
+            Self::LeaseRenewal => "lease-renewal",
             Self::LastCheckToExit => "last-check-to-exit",
         }
     }
@@ -62,6 +68,7 @@ impl Name {
             Self::FaultToNotReady => "fault to NotReady",
             Self::HealToReady => "heal to Ready",
             Self::FaultToNewLeader => "fault to a new etcd leader",
+            Self::LeaseRenewal => "between lease renewals",
             Self::LastCheckToExit => "last check to exit",
         }
     }
@@ -100,6 +107,7 @@ pub(super) fn numbers(events: &[Event], spans: &[Span], faults: &[Fault], ended:
             of_fault(Name::FaultToNewLeader, election(events, &fault.machine, fault.begun, until));
         }
     }
+    numbers.extend(renewal(events).map(|seconds| whole(Name::LeaseRenewal, seconds)));
     if let (Some((_, end)), Some(ended)) = (phase(spans, Phase::Scenario), ended) {
         numbers.push(whole(Name::LastCheckToExit, ended - end));
     }
@@ -149,6 +157,22 @@ fn election(events: &[Event], machine: &str, from: f64, until: f64) -> Option<f6
         }
     }
     None
+}
+
+/// The median time between two renewals of the same node's lease. An outage is a long one among many and moves it little.
+fn renewal(events: &[Event]) -> Option<f64> {
+    let mut last: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    let mut times = Vec::new();
+    for event in events {
+        let What::NodeLease { node, renewed } = &event.what else { continue };
+        if let Some(before) = last.insert(node, *renewed) {
+            times.push(renewed.duration_since(before).as_secs_f64());
+        }
+    }
+    // A lease that is looked at anew tells of the same renewal again.
+    times.retain(|time| *time > 0.0);
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
 }
 
 #[cfg(test)]
@@ -203,5 +227,20 @@ mod tests {
             assert_eq!(election(&events, "master1", 10.0, 60.0), expected, "{name}");
             assert_eq!(election(&events, "master2", 10.0, 60.0), None, "{name}, of a follower");
         }
+    }
+
+    #[test]
+    fn leases_are_timed_by_the_clocks_of_their_nodes_and_an_outage_does_not_matter() {
+        let of = |renewals: &[(&str, f64)]| {
+            let mut log = Log::new("leases");
+            for (node, renewed) in renewals {
+                log.lease(renewed + 3.0, node, *renewed);
+            }
+            renewal(&log.finish())
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("a", 1.0), ("b", 5.0)]), None);
+        assert_eq!(of(&[("a", 1.0), ("b", 5.0), ("a", 1.0), ("a", 11.0)]), Some(10.0));
+        assert_eq!(of(&[("a", 1.0), ("a", 11.0), ("b", 15.0), ("a", 21.0), ("b", 95.0), ("b", 105.5)]), Some(10.5));
     }
 }

@@ -105,6 +105,10 @@ impl Log {
         self.add(at, What::Node { node: node.to_owned(), ready: ready.to_owned(), reason, roles });
     }
 
+    pub(crate) fn lease(&mut self, at: f64, node: &str, renewed: f64) {
+        self.add(at, What::NodeLease { node: node.to_owned(), renewed: wall(renewed) });
+    }
+
     pub(crate) fn etcd(&mut self, at: f64, machine: &str, member: &str, leader: &str) {
         let (machine, member, leader) = (machine.to_owned(), Some(member.to_owned()), Some(leader.to_owned()));
         self.add(at, What::Etcd { machine, healthy: true, member, leader, members: Some(3), error: None });
