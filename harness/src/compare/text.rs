@@ -85,7 +85,11 @@ fn regression(finding: &Finding) -> Option<String> {
     else {
         return None;
     };
-    let change = value(shift.estimate.abs(), *unit);
+    let difference = |by: f64| match unit {
+        Unit::Percent => format!("{} points", number(by, *unit)),
+        unit => value(by, *unit),
+    };
+    let change = difference(shift.estimate.abs());
     let share = if before.median.abs() > 0.0 && *unit != Unit::Percent {
         format!(" ({:.0} %)", 100.0 * (shift.estimate / before.median).abs())
     } else {
@@ -95,7 +99,7 @@ fn regression(finding: &Finding) -> Option<String> {
     Some(format!(
         "REGRESSED  {figure}: {change}{share} {way} than {}, and {} is allowed",
         value(before.median, *unit),
-        value(finding.allowed, *unit)
+        difference(finding.allowed)
     ))
 }
 
@@ -132,8 +136,10 @@ fn change(shift: Shift, unit: Unit) -> String {
 
 fn number(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Seconds | Unit::Percent | Unit::Times => format!("{value:.1}"),
+        Unit::Seconds | Unit::Percent => format!("{value:.1}"),
         Unit::Milliseconds => format!("{value:.0}"),
+        // Medians of counts may lie between two of them.
+        Unit::Times => format!("{value:.1}").trim_end_matches(".0").to_owned(),
     }
 }
 
