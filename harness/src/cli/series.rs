@@ -125,11 +125,11 @@ impl Series {
         let mut lines = Vec::new();
         if self.folders.len() > 1 && mode != Mode::Json {
             lines.extend(series.lines());
-            let runs: Vec<&str> = series.summaries.iter().map(|summary| summary.run.id.as_str()).collect();
-            lines.extend([
-                String::new(),
-                format!("to hold later runs against these: quorate baseline FILE {}", runs.join(" ")),
-            ]);
+            let runs: Vec<String> = series.samples().into_iter().map(|sample| sample.run).collect();
+            if !runs.is_empty() {
+                let command = format!("quorate baseline FILE {}", runs.join(" "));
+                lines.extend([String::new(), format!("to hold later runs against these: {command}")]);
+            }
         }
         match (mode, comparison) {
             (_, None) => {}
