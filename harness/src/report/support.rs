@@ -99,6 +99,11 @@ impl Log {
         self.add(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, error });
     }
 
+    pub(crate) fn file(&mut self, at: f64, path: &str, role: &str, machine: Option<&str>, text: Option<&str>) {
+        let (path, role) = (path.to_owned(), role.to_owned());
+        self.add(at, What::File { path, role, machine: machine.map(str::to_owned), text: text.map(str::to_owned) });
+    }
+
     pub(crate) fn node(&mut self, at: f64, node: &str, ready: &str) {
         let reason = if ready == "True" { "KubeletReady" } else { "NodeStatusUnknown" }.to_owned();
         let roles = vec!["control-plane".to_owned()];

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Prints the machine's journal, compressed.
+# Prints the machine's journal. Not compressed, so that a report can link into it.
 set -euo pipefail
-journalctl --no-pager --output short-iso-precise | gzip -1
+journalctl --no-pager --output short-iso-precise
