@@ -249,7 +249,12 @@ mod tests {
     fn a_configuration_is_recorded_without_secrets() {
         let recorder = Recorder::unwritten();
         let mut followed = recorder.follow();
-        recorder.config_file("rendered/master1/kubeadm.yaml", Some("master1"), "token: abc\nkey: def\n", &["abc", "def"]);
+        recorder.config_file(
+            "rendered/master1/kubeadm.yaml",
+            Some("master1"),
+            "token: abc\nkey: def\n",
+            &["abc", "def"],
+        );
         let What::File { text, role, .. } = followed.try_recv().unwrap().what else { panic!("no file") };
         assert_eq!((role.as_str(), text.as_deref()), ("config", Some("token: (left out)\nkey: (left out)\n")));
     }

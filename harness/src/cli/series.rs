@@ -152,6 +152,11 @@ impl Series {
     }
 }
 
+/// Makes the reports of a run that is over from its events.
+pub(super) fn report(folder: &Path) -> Result<(), Box<dyn Error>> {
+    reports(folder, &history::read(&log(folder))?)
+}
+
 /// Writes a run's reports into its folder.
 fn reports(folder: &Path, history: &History) -> Result<(), Box<dyn Error>> {
     json::write(&history.summary(), std::fs::File::create(folder.join("report.json"))?)?;

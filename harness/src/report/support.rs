@@ -115,6 +115,11 @@ impl Log {
         self.add(at, What::Etcd { machine, healthy: true, member, leader, members: Some(3), error: None });
     }
 
+    pub(crate) fn befall(&mut self, at: f64, verb: &str, machine: &str, heals: bool) {
+        let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), "seen".to_owned());
+        self.add(at, What::Fault { step: None, verb, machine, service: None, heals, begun: wall(at), proof });
+    }
+
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
         self.add(at, What::Fault { step: Some(step), verb, machine, service: None, heals, begun: wall(begun), proof });

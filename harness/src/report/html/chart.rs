@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn single_requests_can_be_told_from_what_is_embedded() {
-        let Samples { at, took, bad, errors } = drawn(&[(1.0, true, 10.5), (2.5, false, 7.0), (2.4, false, 7.0)], 3.0).samples;
+        let Samples { at, took, bad, errors } =
+            drawn(&[(1.0, true, 10.5), (2.5, false, 7.0), (2.4, false, 7.0)], 3.0).samples;
         assert_eq!((at, took), (vec![1000, 1400, 100], vec![105, 70, 70]));
         assert_eq!((bad, errors), (vec![(1, 0), (2, 0)], vec!["connection reset by peer".to_owned()]));
     }
@@ -211,7 +212,9 @@ mod tests {
     #[test]
     fn of_many_requests_the_extremes_and_all_failures_are_drawn() {
         let many: Vec<_> = (0..50_000)
-            .map(|n| (f64::from(n) * 0.07, n % 10_000 != 5_000, if n == 12_345 { 900.0 } else { 5.0 + f64::from(n % 3) }))
+            .map(|n| {
+                (f64::from(n) * 0.07, n % 10_000 != 5_000, if n == 12_345 { 900.0 } else { 5.0 + f64::from(n % 3) })
+            })
             .collect();
         let chart = drawn(&many, 3600.0);
         assert!(chart.good.len() < 200_000, "{}", chart.good.len());

@@ -69,7 +69,8 @@ impl Files {
     /// under way from `from` on, the logs that it began.
     pub(super) fn about(&self, machine: Option<&str>, from: f64, at: f64) -> Vec<Link> {
         let of_machine = |log: &&Log| log.machine.as_deref() == machine;
-        let begun = self.logs.iter().filter(of_machine).filter(|log| log.role == "log" && (from..=at).contains(&log.at));
+        let begun =
+            self.logs.iter().filter(of_machine).filter(|log| log.role == "log" && (from..=at).contains(&log.at));
         let kept = self.logs.iter().filter(of_machine).filter(|log| log.role != "log" && machine.is_some());
         begun.chain(kept).map(|log| self.link(log, at)).collect()
     }

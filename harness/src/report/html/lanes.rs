@@ -23,6 +23,7 @@ enum Part {
     Machine,
     Node,
     Etcd,
+    Lease(String),
     Pod(String),
 }
 
@@ -47,6 +48,7 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
                 Part::Machine => ("machine".to_owned(), "machine"),
                 Part::Node => ("node".to_owned(), "node"),
                 Part::Etcd => ("etcd".to_owned(), "etcd"),
+                Part::Lease(component) => (component, "lease"),
                 Part::Pod(owner) => (format!("pod of {owner}"), "pod"),
             };
             rows.push(Row { name: label, class: class.to_owned(), pieces: track.pieces(Some(&name), end) });
@@ -100,7 +102,9 @@ fn isolated(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
     for at in moments.into_iter().filter(|at| *at < end) {
         let Some(state) = states.iter().rev().find(|state| state.from <= at) else { continue };
         match cut.iter().find(|band| (band.from..band.to).contains(&at)) {
-            Some(band) if state.class == "up" => track.turn(at, "isolated", "isolated", format!("{name}: {}", band.story)),
+            Some(band) if state.class == "up" => {
+                track.turn(at, "isolated", "isolated", format!("{name}: {}", band.story))
+            }
             _ => track.turn(at, &state.class, &state.short, state.title.clone()),
         }
     }
@@ -144,6 +148,7 @@ fn turn(tracks: &mut Tracks, event: &Event) {
                 ("absent", ..) => ("", ""),
                 (_, _, true) => ("down", "terminating"),
                 (_, true, _) => ("up", "ready"),
+                ("Running", ..) => ("down", "not ready"),
                 (phase, ..) => ("down", phase),
             };
             // The end of one pod says nothing of the one that came after it.
@@ -154,6 +159,24 @@ fn turn(tracks: &mut Tracks, event: &Event) {
             let title = format!("pod {pod} on {node}: {short}");
             tracks.entry(node.clone()).or_default().entry(part).or_default().turn(at, class, short, title);
         }
+        What::ComponentLease { component, machine, transitions, .. } => {
+            let part = Part::Lease(component.clone());
+            for (name, parts) in tracks.iter_mut().filter(|(name, _)| Some(*name) != machine.as_ref()) {
+                if let Some(track) = parts.get_mut(&part) {
+                    track.turn(at, "", "", format!("{name} no longer leads"));
+                }
+            }
+            if let Some(machine) = machine {
+                let title =
+                    format!("{component} of {machine} holds the lease, which has changed hands {transitions} times");
+                tracks
+                    .entry(machine.clone())
+                    .or_default()
+                    .entry(part)
+                    .or_default()
+                    .turn(at, "up leads", "leads", title);
+            }
+        }
         _ => {}
     }
 }
@@ -162,4 +185,94 @@ fn turn(tracks: &mut Tracks, event: &Event) {
 fn says(tracks: &Tracks, node: &str, owner: &str, pod: &str) -> bool {
     let track = tracks.get(node).and_then(|parts| parts.get(&Part::Pod(owner.to_owned())));
     track.is_some_and(|track| track.told().starts_with(&format!("pod {pod} ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Summary;
+    use crate::report::html::bands::bands;
+    use crate::report::support::{self, Log};
+
+    /// The rows of a machine as (name, [(from, to, class)]).
+    fn rows(events: &[Event], machine: &str) -> Vec<(String, Vec<(f64, f64, String)>)> {
+        let summary = Summary::of(events);
+        let (end, bands) = (summary.run.seconds, bands(&summary.faults, summary.run.seconds));
+        let lane = lanes(events, &summary.spans, &bands, end).into_iter().find(|lane| lane.name == machine).unwrap();
+        let drawn = |row: Row| (row.name, row.pieces.into_iter().map(|it| (it.from, it.to, it.class)).collect());
+        lane.rows.into_iter().map(drawn).collect()
+    }
+
+    #[test]
+    fn a_lane_has_what_the_machine_did_and_what_befell_it() {
+        let rows = rows(&support::passed(), "master2");
+        let row = |name: &str| rows.iter().find(|row| row.0 == name).unwrap().1.clone();
+        assert_eq!(row("machine"), [(70.4, 143.3, "down".to_owned())]);
+        assert_eq!(
+            row("node"),
+            [
+                (47.0, 52.0, "down".to_owned()),
+                (52.0, 116.0, "up".to_owned()),
+                (116.0, 134.1, "down".to_owned()),
+                (134.1, 143.3, "up".to_owned())
+            ]
+        );
+        assert_eq!(row("faults"), [(70.1, 120.1, "fault".to_owned())]);
+        assert_eq!(row("work").len(), 2);
+    }
+
+    #[test]
+    fn who_leads_is_seen_on_one_machine_at_a_time() {
+        let mut log = Log::new("leads");
+        for (at, machine, leader) in [(1.0, "m1", "a"), (1.0, "m2", "a"), (5.0, "m2", "b"), (6.0, "m1", "b")] {
+            let member = Some(if machine == "m1" { "a" } else { "b" }.to_owned());
+            let (machine, leader, members) = (machine.to_owned(), Some(leader.to_owned()), Some(2));
+            log.add(at, What::Etcd { machine, healthy: true, member, leader, members, error: None });
+        }
+        for (at, machine) in [(2.0, Some("m1")), (7.0, Some("m2")), (9.0, None)] {
+            let (component, holder) = ("kube-scheduler".to_owned(), machine.unwrap_or_default().to_owned());
+            let machine = machine.map(str::to_owned);
+            log.add(at, What::ComponentLease { component, machine, holder, transitions: 1, acquired: None });
+        }
+        log.add(10.0, What::Notice { message: String::new() });
+        let events = log.finish();
+        let leads = |machine| -> Vec<(f64, f64)> {
+            let rows = rows(&events, machine).into_iter().flat_map(|row| row.1);
+            rows.filter(|it| it.2 == "up leads").map(|it| (it.0, it.1)).collect()
+        };
+        assert_eq!(leads("m1"), [(1.0, 6.0), (2.0, 7.0)]);
+        assert_eq!(leads("m2"), [(5.0, 10.0), (7.0, 9.0)]);
+    }
+
+    #[test]
+    fn a_machine_that_runs_and_is_cut_off_is_isolated_and_not_up() {
+        let mut log = Log::new("isolated");
+        for (at, state) in [(1.0, "running"), (6.0, "stopped")] {
+            let (machine, state) = ("m1".to_owned(), state.to_owned());
+            log.add(at, What::Machine { machine, state, proof: String::new() });
+        }
+        log.befall(2.0, "isolate", "m1", false);
+        log.befall(4.0, "restore", "m1", true);
+        log.befall(5.0, "isolate", "m1", false);
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let classes: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.2.as_str())).collect();
+        assert_eq!(classes, [(1.0, "up"), (2.0, "isolated"), (4.0, "up"), (5.0, "isolated"), (6.0, "down")]);
+    }
+
+    #[test]
+    fn the_end_of_an_old_pod_does_not_hide_the_new_one() {
+        let mut log = Log::new("pods");
+        for (at, pod, phase, ready) in
+            [(1.0, "old", "Running", true), (2.0, "new", "Running", true), (3.0, "old", "absent", false)]
+        {
+            let (owner, pod, phase) = ("sh-cgi".to_owned(), pod.to_owned(), phase.to_owned());
+            let (node, terminating, address, started) = (Some("m1".to_owned()), false, None, None);
+            log.add(at, What::Pod { owner, pod, node, phase, ready, terminating, address, started });
+        }
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let pieces: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.1, it.2.as_str())).collect();
+        assert_eq!(pieces, [(1.0, 2.0, "up"), (2.0, 9.0, "up")]);
+    }
 }

@@ -11,6 +11,8 @@ mod lanes;
 mod moments;
 mod piece;
 mod script;
+#[cfg(test)]
+mod tests;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -58,6 +60,7 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
         summary => Value::from(Serde(&summary)),
         numbers => numbers(&summary),
         ticks => ticks(end),
+        seed => seed(&history.events),
         started => summary.run.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         end,
         style => Value::from_safe_string(STYLE.to_owned()),
@@ -75,7 +78,9 @@ fn not_json(error: serde_json::Error) -> minijinja::Error {
 /// What the page lets its browser do.
 fn policy() -> String {
     let script = STANDARD.encode(Sha256::digest(SCRIPT));
-    format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'")
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    )
 }
 
 /// What the host's clock showed at a moment of the run.
@@ -171,7 +176,7 @@ impl Page {
         let files = Files::of(events, summary.run.started);
         let bands = bands(&summary.faults, end);
         let (moments, left_out) = moments::moments(events, summary, &files);
-        let steps = script::steps(summary, scenario(events));
+        let steps = script::steps(events, summary, scenario(events));
         let work = |span: &&Span| span.machine.is_none() && span.step.is_none();
         let work = summary.spans.iter().filter(work).map(|span| worked(span, end)).collect();
         Self {
@@ -196,11 +201,13 @@ impl Page {
 }
 
 fn scenario(events: &[Event]) -> &str {
-    let text = events.iter().find_map(|event| match &event.what {
-        What::RunStarted { text, .. } => Some(text.as_str()),
-        _ => None,
-    });
-    text.unwrap_or_default()
+    let Some(What::RunStarted { text, .. }) = events.first().map(|event| &event.what) else { return "" };
+    text
+}
+
+fn seed(events: &[Event]) -> u64 {
+    let Some(What::RunStarted { seed, .. }) = events.first().map(|event| &event.what) else { return 0 };
+    *seed
 }
 
 fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure> {
@@ -264,7 +271,8 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
         let class = if *connected { "" } else { "down" };
         watches.entry(of).or_default().turn(event.at, class, "", format!("the watch of {of} is cut{error}"));
     }
-    let cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, end)).collect();
+    let mut cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, end)).collect();
+    cuts.sort_by(|one, other| one.from.total_cmp(&other.from));
     let at_once = |at, class: &str, title| {
         let (class, short) = (class.to_owned(), String::new());
         Piece { from: at, to: at, class, short, title, machine: None }
@@ -273,11 +281,11 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
     let violated =
         violated.map(|it| at_once(it.at, "mark failed", format!("violated {}: {}", it.invariant, it.message)));
     let noted = summary.notices.iter().map(|it| at_once(it.at, "mark note", it.message.clone()));
-    let mut rows = vec![
-        Row { name: "watches cut".to_owned(), class: "watch".to_owned(), pieces: thinned(cuts, end) },
+    let mut rows: Vec<Row> = numbered("watches cut", "watch", stacked(thinned(cuts, end))).collect();
+    rows.extend([
         Row { name: "violations".to_owned(), class: "marks".to_owned(), pieces: violated.collect() },
         Row { name: "notes".to_owned(), class: "marks".to_owned(), pieces: thinned(noted.collect(), end) },
-    ];
+    ]);
     rows.retain(|row| !row.pieces.is_empty());
     rows
 }

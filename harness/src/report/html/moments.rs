@@ -54,7 +54,12 @@ fn steps(summary: &Summary) -> Vec<Line> {
         lines.push(Line { at: start, class: "step".to_owned(), text: format!("begins: {name}"), log: None });
         let message = step.message.as_ref().map_or(String::new(), |message| format!(": {message}"));
         let (class, text) = (super::class(step.outcome).to_owned(), format!("{}: {name}{message}", step.outcome));
-        lines.push(Line { at: start + step.seconds.unwrap_or_default(), class: format!("step {class}"), text, log: None });
+        lines.push(Line {
+            at: start + step.seconds.unwrap_or_default(),
+            class: format!("step {class}"),
+            text,
+            log: None,
+        });
     }
     lines
 }
@@ -64,6 +69,7 @@ fn class(what: &What) -> &'static str {
         What::Fault { heals: false, .. } => "fault",
         What::Fault { heals: true, .. } => "heal",
         What::Violation { .. } => "failed",
+        What::Choice { .. } => "choice",
         What::Notice { .. } => "note",
         _ => "",
     }

@@ -88,7 +88,8 @@ pub(super) fn thinned(pieces: Vec<Piece>, end: f64) -> Vec<Piece> {
             Some((last, merged)) if short && piece.to - last.from < fine => {
                 *merged += 1;
                 last.to = piece.to;
-                last.title = format!("{merged} changes, too close together to be told apart here; the last: {}", piece.title);
+                last.title =
+                    format!("{merged} changes, too close together to be told apart here; the last: {}", piece.title);
                 last.class = piece.class;
                 last.short = "…".to_owned();
             }

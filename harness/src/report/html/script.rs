@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use crate::event::{Event, What};
 use crate::report::Summary;
 use crate::report::span::Step;
+use crate::report::words::{describe, mark};
 
 /// A line of the scenario's file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,6 +26,8 @@ pub(super) struct Told {
     pub(super) step: Step,
     /// The outcome in words.
     pub(super) came_out: String,
+    /// What was chosen for it at run time, and why.
+    pub(super) chosen: Vec<String>,
     /// Whether its line is in the scenario's text.
     pub(super) here: bool,
 }
@@ -38,13 +42,18 @@ pub(super) fn lines(text: &str, steps: &[Told]) -> Vec<Line> {
 }
 
 /// The scenario's steps.
-pub(super) fn steps(summary: &Summary, text: &str) -> Vec<Told> {
+pub(super) fn steps(events: &[Event], summary: &Summary, text: &str) -> Vec<Told> {
+    let chosen = |of: usize| {
+        let choices = events.iter().filter(|it| matches!(it.what, What::Choice { step, .. } if step == of));
+        choices.filter_map(|it| describe(&it.what)).collect()
+    };
     let count = text.lines().count();
     let told = |step: &Step| Told {
         here: (1..=count).contains(&(step.line as usize)),
         number: step.step + 1,
         class: super::class(step.outcome).to_owned(),
-        mark: crate::report::words::mark(step.outcome).to_owned(),
+        mark: mark(step.outcome).to_owned(),
+        chosen: chosen(step.step),
         came_out: step.outcome.to_string(),
         step: step.clone(),
     };
@@ -59,7 +68,11 @@ mod tests {
     #[test]
     fn each_step_stands_at_its_line_and_lines_without_steps_are_there() {
         let text = (1..=18).map(|line| format!("line {line}\n")).collect::<String>();
-        let steps = steps(&Summary::of(&support::failed()), &text);
+        let mut events = support::failed();
+        let (part, machines, why) = ("etcd-leader".to_owned(), vec!["master2".to_owned()], "it leads".to_owned());
+        events[1].what = What::Choice { step: 2, part, machines, why };
+        let steps = steps(&events, &Summary::of(&support::failed()), &text);
+        assert_eq!(steps[2].chosen, ["etcd-leader is master2 (it leads)"]);
         let lines = lines(&text, &steps);
         assert_eq!(lines.len(), 18);
         let told: Vec<_> = lines.iter().flat_map(|line| line.steps.iter().map(|it| (line.number, it.number))).collect();
