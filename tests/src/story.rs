@@ -114,7 +114,7 @@ pub fn short(verdict: Verdict) -> Story {
         let at = f64::from(quarter) / 4.0;
         story.request(at, !(21.0..24.0).contains(&at), if at < 30.0 { 8.0 } else { 20.0 });
     }
-    story.log(98.0, "machines/master2/journal.log", "journal", "master2");
+    story.log(98.0, "machines/master2/journal.txt", "journal", "master2");
     let reason = if verdict == Verdict::Passed { "everything held" } else { "step 2 (line 5): master2 is Ready still" };
     story.end(100.0, verdict, reason);
     story

@@ -44,7 +44,7 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
                 tell(file, role);
                 Ok::<_, ProcessError>(())
             };
-            let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.log", "journal");
+            let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.txt", "journal");
             let pods = save(way.script(include_str!("pod-logs.sh"), &[]), "pod-logs.tar.gz", "pod-logs");
             futures::future::try_join(journal, pods).await?;
             Ok(())

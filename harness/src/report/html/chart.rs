@@ -25,6 +25,8 @@ pub(super) struct Chart {
     pub(super) bad: String,
     pub(super) outages: Vec<Piece>,
     pub(super) levels: Vec<Level>,
+    /// The power of ten of the highest latency that is drawn, in milliseconds.
+    pub(super) top: f64,
     pub(super) samples: Samples,
 }
 
@@ -86,6 +88,7 @@ pub(super) fn chart(events: &[Event], api: Option<&Api>, end: f64) -> Option<Cha
             })
             .collect(),
         levels: levels(place),
+        top,
         samples: samples(events),
     })
 }

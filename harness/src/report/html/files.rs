@@ -122,9 +122,9 @@ mod tests {
         log.file(50.0, "logs/m1/late.log", "log", Some("m1"), None);
         log.file(6.0, "rendered/m1/a.cfg", "config", Some("m1"), Some("old"));
         log.file(7.0, "rendered/m1/a.cfg", "config", Some("m1"), Some("new"));
-        log.file(90.0, "machines/m1/journal.log", "journal", Some("m1"), None);
+        log.file(90.0, "machines/m1/journal.txt", "journal", Some("m1"), None);
         log.file(91.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
-        log.file(92.0, "machines/m2/journal.log", "journal", Some("m2"), None);
+        log.file(92.0, "machines/m2/journal.txt", "journal", Some("m2"), None);
         let events = log.finish();
         let started = events[0].wall;
         Files::of(&events, started)
@@ -133,9 +133,9 @@ mod tests {
     #[test]
     fn links_lead_to_the_minute_of_the_moment_and_to_those_after_it() {
         let link = files().journal(Some("m1"), 70.5).unwrap();
-        assert_eq!(link.label, "machines/m1/journal.log at 06:02:44");
+        assert_eq!(link.label, "machines/m1/journal.txt at 06:02:44");
         let minutes = "text=2026%2D11%2D23T06%3A02&text=2026%2D11%2D23T06%3A03&text=2026%2D11%2D23T06%3A04";
-        assert_eq!(link.href, format!("./machines/m1/journal.log#:~:{minutes}"));
+        assert_eq!(link.href, format!("./machines/m1/journal.txt#:~:{minutes}"));
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
         };
         assert_eq!(
             paths(Some("m1"), 4.0, 10.0),
-            ["logs/m1/init.log", "machines/m1/journal.log", "machines/m1/pod-logs.tar.gz"]
+            ["logs/m1/init.log", "machines/m1/journal.txt", "machines/m1/pod-logs.tar.gz"]
         );
-        assert_eq!(paths(Some("m2"), 0.0, 99.0), ["machines/m2/journal.log"]);
+        assert_eq!(paths(Some("m2"), 0.0, 99.0), ["machines/m2/journal.txt"]);
         assert_eq!(paths(None, 0.0, 99.0), Vec::<String>::new());
     }
 

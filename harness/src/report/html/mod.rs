@@ -53,7 +53,12 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
     environment.add_filter("time", time);
     environment.add_filter("limit", limit);
     environment.add_template("report.html", TEMPLATE)?;
-    let data = Data { start: started.as_millisecond(), end, samples: page.chart.as_ref().map(|chart| &chart.samples) };
+    let data = Data {
+        start: started.as_millisecond(),
+        end,
+        top: page.chart.as_ref().map_or(0.0, |chart| chart.top),
+        samples: page.chart.as_ref().map(|chart| &chart.samples),
+    };
     environment.get_template("report.html")?.render(context! {
         page => Value::from(Serde(&page)),
         run => Value::from(Serde(&summary.run)),
@@ -133,6 +138,8 @@ struct Data<'a> {
     start: i64,
     /// Its length in seconds.
     end: f64,
+    /// The power of ten of the highest latency on the chart.
+    top: f64,
     samples: Option<&'a chart::Samples>,
 }
 

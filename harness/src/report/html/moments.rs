@@ -68,7 +68,7 @@ fn class(what: &What) -> &'static str {
     match what {
         What::Fault { heals: false, .. } => "fault",
         What::Fault { heals: true, .. } => "heal",
-        What::Violation { .. } => "failed",
+        What::Violation { .. } | What::Unexplained { .. } => "failed",
         What::Choice { .. } => "choice",
         What::Notice { .. } => "note",
         _ => "",
@@ -78,6 +78,7 @@ fn class(what: &What) -> &'static str {
 fn machine(what: &What) -> Option<&str> {
     match what {
         What::Machine { machine, .. } | What::Fault { machine, .. } | What::Etcd { machine, .. } => Some(machine),
+        What::Unexplained { machine, .. } => Some(machine),
         What::Node { node, .. } => Some(node),
         _ => None,
     }

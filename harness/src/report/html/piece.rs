@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 /// Rows with more pieces than this are thinned out.
-const MANY: usize = 500;
+const MANY: usize = 250;
 /// The share of the run below which a piece of a crowded row is not seen by itself.
-const FINE: f64 = 1.0 / 2000.0;
+const FINE: f64 = 1.0 / 400.0;
 
 /// Something that lasted, or happened at one moment if it ends where it begins. In seconds since the run's start.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -91,7 +91,7 @@ pub(super) fn thinned(pieces: Vec<Piece>, end: f64) -> Vec<Piece> {
                 last.title =
                     format!("{merged} changes, too close together to be told apart here; the last: {}", piece.title);
                 last.class = piece.class;
-                last.short = "…".to_owned();
+                last.short.clear();
             }
             _ => thin.push((piece, 1)),
         }

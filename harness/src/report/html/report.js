@@ -23,7 +23,7 @@
     zoom = Math.min(MOST, Math.max(1, data.end / Math.max(to - from, 1e-3)));
     plot.style.setProperty("--zoom", zoom);
     scroller.scrollLeft = (from / data.end) * view() * zoom;
-    drawAxis();
+    draw();
   }
 
   function closer(factor, at) {
@@ -33,8 +33,12 @@
   }
 
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
-  function drawAxis() {
+  function draw() {
     const [from, to] = shown();
+    drawAxis(from, to);
+    drawRequests(from, to);
+  }
+  function drawAxis(from, to) {
     const fits = (view() * zoom) / data.end;
     const step = STEPS.find((step) => step * fits >= 64) ?? 14400;
     const ticks = [];
@@ -52,7 +56,7 @@
     drawing = true;
     requestAnimationFrame(() => {
       drawing = false;
-      drawAxis();
+      draw();
     });
   };
 
@@ -63,7 +67,7 @@
 
   function say(text, machine, at) {
     panel.replaceChildren(text);
-    const journal = machine && timeline.ownerDocument.querySelector(`#work a[href$="machines/${CSS.escape(machine)}/journal.log"]`);
+    const journal = machine && document.querySelector(`#work a[data-journal="${CSS.escape(machine)}"]`);
     if (journal) {
       const link = document.createElement("a");
       const minutes = [0, 1, 2].map((later) => new Date(data.start + at * 1000 + later * 60000).toISOString().slice(0, 16));
@@ -104,6 +108,48 @@
       else high = middle;
     }
     return low > 0 && ms - requests[low - 1].made < requests[low].made - ms ? low - 1 : low;
+  }
+  // What is drawn of the requests is what is in view, and as much again on both sides: of each pixel the extremes.
+  let drawn = [0, 0, 0];
+  function drawRequests(from, to) {
+    if (!requests.length || (drawn[0] <= from && drawn[1] >= to && drawn[2] === zoom)) return;
+    const start = Math.max(0, 2 * from - to);
+    const end = Math.min(data.end, 2 * to - from);
+    const width = Math.max(1, Math.round(((end - start) / data.end) * view() * zoom));
+    const svg = chart.querySelector("svg");
+    svg.setAttribute("viewBox", `0 0 ${width} 100`);
+    svg.style.left = `${(100 * start) / data.end}%`;
+    svg.style.width = `${(100 * (end - start)) / data.end}%`;
+    const y = (ms) => (100 * (1 - Math.min(1, Math.log10(Math.max(1, ms)) / data.top))).toFixed(1);
+    let [good, bad, pen] = ["", "", "M"];
+    let column = null;
+    const flush = () => {
+      if (!column) return;
+      const { x, low, high } = column;
+      good += `${pen}${x} ${y(low)}${high > low ? `L${x} ${y(high)}` : ""}`;
+      [column, pen] = [null, "L"];
+    };
+    const last = nearest(end * 1000);
+    for (let n = Math.max(0, nearest(start * 1000) - 1); n <= last; n++) {
+      const { made, took, error } = requests[n];
+      const exact = ((made / 1000 - start) / (end - start)) * width;
+      const x = Math.round(exact);
+      if (error !== null) {
+        flush();
+        pen = "M";
+        bad += `M${exact.toFixed(1)} 100V${y(Math.max(10, took))}`;
+      } else if (column?.x === x) {
+        column.low = Math.min(column.low, took);
+        column.high = Math.max(column.high, took);
+      } else {
+        flush();
+        column = { x, low: took, high: took };
+      }
+    }
+    flush();
+    chart.querySelector(".good").setAttribute("d", good);
+    chart.querySelector(".bad").setAttribute("d", bad);
+    drawn = [start, end, zoom];
   }
   const clock = (ms) => new Date(data.start + ms).toISOString().slice(11, 23);
   function request(n) {
@@ -194,18 +240,29 @@
       mark(from);
     }
   });
+  let turned = 0;
   scroller.addEventListener("scroll", drawSoon, { passive: true });
   scroller.addEventListener(
     "wheel",
     (event) => {
       if (!event.ctrlKey) return;
       event.preventDefault();
-      const box = axis.getBoundingClientRect();
-      closer(Math.exp(-event.deltaY / 200), ((event.clientX - box.left) / box.width) * data.end);
+      // However fast the wheel turns, once a frame.
+      if (!turned) {
+        requestAnimationFrame(() => {
+          const box = axis.getBoundingClientRect();
+          closer(Math.exp(-turned / 200), ((event.clientX - box.left) / box.width) * data.end);
+          turned = 0;
+        });
+      }
+      turned += event.deltaY;
     },
     { passive: false },
   );
-  addEventListener("resize", drawSoon);
+  addEventListener("resize", () => {
+    drawn = [0, 0, 0];
+    drawSoon();
+  });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a.at");
@@ -233,5 +290,5 @@
   // On a narrow screen the scenario comes first; what came before it is to the left.
   const scenario = timeline.querySelector('[data-zoom="to"]');
   if (scenario && view() < 640) look(Number(scenario.dataset.from), Number(scenario.dataset.to));
-  else drawAxis();
+  else draw();
 })();
