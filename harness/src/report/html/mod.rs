@@ -179,7 +179,7 @@ struct Failure {
 
 impl Page {
     fn of(events: &[Event], summary: &Summary, end: f64) -> Self {
-        let (reason, details) = summary.reason.split_once('\n').unwrap_or((&summary.reason, ""));
+        let (reason, details) = told(&summary.reason);
         let files = Files::of(events, summary.run.started);
         let bands = bands(&summary.faults, end);
         let (moments, left_out) = moments::moments(events, summary, &files);
@@ -188,8 +188,8 @@ impl Page {
         let work = summary.spans.iter().filter(work).map(|span| worked(span, end)).collect();
         Self {
             verdict: class(summary.verdict.into()),
-            reason: reason.trim_end_matches(':').to_owned(),
-            details: details.to_owned(),
+            reason,
+            details,
             failure: failure(events, summary, &files),
             phases: phases(summary, end),
             faults: numbered("Faults", "faults", stacked(bands.iter().map(Band::piece).collect())).collect(),
@@ -204,6 +204,21 @@ impl Page {
             left_out,
             files,
         }
+    }
+}
+
+/// A reason as one sentence, and all of it where it is too long for that.
+fn told(reason: &str) -> (String, String) {
+    const SENTENCE: usize = 400;
+    let lines: Vec<&str> = reason.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if reason.len() <= SENTENCE {
+        return (lines.join(" "), String::new());
+    }
+    let first = lines.first().copied().unwrap_or_default().trim_end_matches(':');
+    match first.char_indices().nth(SENTENCE) {
+        Some((end, _)) => (format!("{}…", &first[..end]), reason.to_owned()),
+        None if lines.len() > 1 => (first.to_owned(), reason.to_owned()),
+        None => (first.to_owned(), String::new()),
     }
 }
 

@@ -76,6 +76,16 @@ fn whatever_events_hold_is_text_and_nothing_else() {
 }
 
 #[test]
+fn a_reason_is_one_sentence_on_top_however_much_a_program_said() {
+    let (two, many) = ("ended with 1; its last output:\n    no such file\n", "its last output:\n  line\n".repeat(99));
+    assert_eq!(told("short"), ("short".to_owned(), String::new()));
+    assert_eq!(told(two), ("ended with 1; its last output: no such file".to_owned(), String::new()));
+    assert_eq!(told(&many), ("its last output".to_owned(), many.clone()));
+    let long = "é".repeat(500);
+    assert_eq!(told(&long), (format!("{}…", "é".repeat(400)), long.clone()));
+}
+
+#[test]
 fn a_page_loads_nothing() {
     let page = page(support::failed());
     for loading in ["http://", "https://", "src=", "@import", "url(", "<link", "fetch(", "import("] {
