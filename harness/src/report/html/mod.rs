@@ -23,6 +23,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::compare;
 use crate::event::{Event, Verdict, What};
 
 use super::span::{Outcome, Span};
@@ -64,6 +65,7 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
         run => Value::from(Serde(&summary.run)),
         summary => Value::from(Serde(&summary)),
         numbers => numbers(&summary),
+        comparisons => summary.comparisons.iter().map(|it| compare::text::lines(it).join("\n")).collect::<Vec<_>>(),
         ticks => ticks(end),
         seed => seed(&history.events),
         started => summary.run.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -175,6 +177,8 @@ struct Failure {
     title: String,
     around: Vec<(f64, String)>,
     logs: Vec<Link>,
+    /// The machines that it is about, or all.
+    machines: Vec<String>,
 }
 
 impl Page {
@@ -241,30 +245,35 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let culprit = culprit.or_else(|| summary.spans.iter().rev().find(|span| span.outcome == Outcome::Unfinished));
     let step = culprit.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
     let from = culprit.map_or(at, |span| span.start);
+    let (machines, named) = named(files, summary, culprit);
+    let about = if named == 0 { machines.clone() } else { machines[..named].to_vec() };
     Some(Failure {
         at,
         step: step.map(|step| (step.step + 1, step.line)),
         title: culprit.map_or_else(String::new, |span| super::words::label(None, span.machine.as_deref(), &span.title)),
         around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
-        logs: logs(summary, culprit, files, from, at),
+        logs: logs(files, &machines, from, at),
+        machines: about,
     })
 }
 
-/// The logs of the work that failed, of the machines that the failure names, and then of the others.
-fn logs(summary: &Summary, culprit: Option<&Span>, files: &Files, from: f64, at: f64) -> Vec<Link> {
-    let said = culprit.map_or_else(String::new, |span| {
-        [Some(&span.title), span.message.as_ref(), span.machine.as_ref(), Some(&summary.reason)]
-            .into_iter()
-            .flatten()
-            .fold(String::new(), |said, text| said + text + " ")
-    });
-    let mut machines: Vec<&str> = files.logs.iter().filter_map(|log| log.machine.as_deref()).collect();
+/// The machines of which there are logs, those first that a reason or the work that failed names, and how many these are.
+fn named(files: &Files, summary: &Summary, culprit: Option<&Span>) -> (Vec<String>, usize) {
+    let said = culprit.map(|span| [Some(&span.title), span.message.as_ref(), span.machine.as_ref()]);
+    let said: Vec<&String> = said.into_iter().flatten().flatten().chain([&summary.reason]).collect();
+    let mut machines: Vec<String> = files.logs.iter().filter_map(|log| log.machine.clone()).collect();
     machines.sort_unstable();
     machines.dedup();
-    machines.sort_by_key(|machine| !said.contains(machine));
-    let mut logs = files.about(None, from, at);
-    logs.extend(machines.into_iter().flat_map(|machine| files.about(Some(machine), from, at)));
-    logs
+    let is_named = |machine: &String| said.iter().any(|said| said.contains(machine.as_str()));
+    machines.sort_by_key(|machine| !is_named(machine));
+    let count = machines.iter().filter(|machine| is_named(machine)).count();
+    (machines, count)
+}
+
+/// The logs of the work that was under way from a moment to another, and of the machines at the second.
+fn logs(files: &Files, machines: &[String], from: f64, at: f64) -> Vec<Link> {
+    let of_machines = machines.iter().flat_map(|machine| files.about(Some(machine), from, at));
+    files.about(None, from, at).into_iter().chain(of_machines).collect()
 }
 
 fn phases(summary: &Summary, end: f64) -> Vec<Piece> {
