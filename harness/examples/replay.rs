@@ -41,5 +41,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::thread::sleep(due.saturating_sub(start.elapsed()));
         terminal.event(event);
     }
+    terminal.conclude();
     Ok(())
 }

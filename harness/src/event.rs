@@ -313,6 +313,17 @@ pub enum What {
         /// What is wrong.
         error: Option<String>,
     },
+    /// A file that the run has put into its folder, or is about to.
+    File {
+        /// Its path within the run's folder.
+        path: String,
+        /// What it is: `config`, `log`, `journal`, or `pod-logs`.
+        role: String,
+        /// The machine that it is of.
+        machine: Option<String>,
+        /// The text of a configuration, without the cluster's secrets.
+        text: Option<String>,
+    },
     /// Something that a person should know and that changes no verdict.
     Notice {
         /// The notice.

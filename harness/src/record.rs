@@ -86,6 +86,19 @@ impl Recorder {
         self.record(What::Notice { message: message.into() });
     }
 
+    /// Records a log that is about to be written, or has been, at `path` within the run's folder.
+    pub fn log_file(&self, path: impl Into<String>, role: &str, machine: Option<&str>) {
+        let (path, role, machine) = (path.into(), role.to_owned(), machine.map(str::to_owned));
+        self.record(What::File { path, role, machine, text: None });
+    }
+
+    /// Records a configuration as it was rendered to `path` within the run's folder. `secrets` are left out of its text.
+    pub fn config_file(&self, path: impl Into<String>, machine: Option<&str>, text: &str, secrets: &[&str]) {
+        let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "(left out)"));
+        let machine = machine.map(str::to_owned);
+        self.record(What::File { path: path.into(), role: "config".to_owned(), machine, text: Some(text) });
+    }
+
     /// Starts a span of work. It ends with [`Span::end`], or as interrupted when it is dropped before.
     pub fn span(&self, phase: Phase, title: impl Into<String>, options: SpanOptions<'_>) -> Span {
         let id = {
@@ -230,6 +243,20 @@ mod tests {
         assert_eq!(recorder.failure().unwrap().kind(), std::io::ErrorKind::StorageFull);
         assert!(recorder.failure().is_none());
         assert!(followed.try_recv().is_ok() && followed.try_recv().is_ok());
+    }
+
+    #[test]
+    fn a_configuration_is_recorded_without_secrets() {
+        let recorder = Recorder::unwritten();
+        let mut followed = recorder.follow();
+        recorder.config_file(
+            "rendered/master1/kubeadm.yaml",
+            Some("master1"),
+            "token: abc\nkey: def\n",
+            &["abc", "def"],
+        );
+        let What::File { text, role, .. } = followed.try_recv().unwrap().what else { panic!("no file") };
+        assert_eq!((role.as_str(), text.as_deref()), ("config", Some("token: (left out)\nkey: (left out)\n")));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+pub mod browser;
 pub mod host;
+pub mod story;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::report::text::Style;
-use crate::report::{history, json, junit, markdown, text};
+use crate::report::{history, html, json, junit, markdown, text};
 
 use super::which;
 
@@ -31,6 +31,8 @@ enum Format {
     Json,
     /// For CI systems: a test case for each step.
     Junit,
+    /// One page for a browser. Its links to logs work from the run's folder.
+    Html,
 }
 
 /// Writes the report to standard output. The exit status says whether it could, not what the run's verdict was.
@@ -45,6 +47,7 @@ fn write(args: &Args) -> Result<(), Box<dyn Error>> {
     match args.format {
         Format::Json => json::write(&history.summary(), &mut out)?,
         Format::Junit => junit::write(&[(&history.summary(), &run.folder)], &mut out)?,
+        Format::Html => out.write_all(html::html(&history)?.as_bytes())?,
         Format::Markdown => out.write_all(markdown::markdown(&history, Some(&run.folder)).as_bytes())?,
         Format::Text => {
             let tty = std::io::stdout().is_terminal();

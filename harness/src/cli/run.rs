@@ -20,7 +20,7 @@ use crate::run::{Options, Session};
 use crate::scenario::{self, LoadOptions, Rendering, Scenario};
 
 use super::evidence;
-use super::series::{Files, Series};
+use super::series::{self, Files, Series};
 
 /// Runs a scenario on real machines and judges it.
 ///
@@ -126,8 +126,12 @@ async fn once(args: &Args, scenario: Scenario, plan: Plan) -> Result<(PathBuf, V
     signals.abort();
     // The task holds a recorder, which the terminal waits for.
     let _ = signals.await;
-    if let Err(error) = terminal.await {
-        tracing::warn!(%error, "the terminal ended early");
+    let terminal = terminal.await;
+    // What cannot be written now cannot be when all runs are over, and is told then.
+    let _ = series::report(&folder);
+    match terminal {
+        Ok(mut terminal) => terminal.conclude(),
+        Err(error) => tracing::warn!(%error, "the terminal ended early"),
     }
     Ok((folder, outcome.verdict))
 }
@@ -173,7 +177,7 @@ pub(super) fn planned(file: &Path, options: &LoadOptions) -> Option<(Scenario, P
     }
 }
 
-fn show(mode: Mode, session: &Session) -> tokio::task::JoinHandle<()> {
+fn show(mode: Mode, session: &Session) -> tokio::task::JoinHandle<Terminal> {
     let mut terminal = Terminal::new(View::detect(mode)).evidence(session.path());
     let mut events = session.recorder().follow();
     let clock = session.recorder().clock();
@@ -188,6 +192,7 @@ fn show(mode: Mode, session: &Session) -> tokio::task::JoinHandle<()> {
                 _ = ticks.tick() => terminal.tick(clock.elapsed().as_secs_f64()),
             }
         }
+        terminal
     })
 }
 

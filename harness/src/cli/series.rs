@@ -10,7 +10,7 @@ use crate::comparison::Comparison;
 use crate::event::{Verdict, What};
 use crate::record;
 use crate::report::terminal::Mode;
-use crate::report::{History, Summary, history, json, junit, markdown};
+use crate::report::{History, Summary, history, html, json, junit, markdown};
 
 /// The exit code where all passed and something is worse than the baseline allows.
 pub(super) const REGRESSED: u8 = 3;
@@ -58,8 +58,8 @@ impl Series {
             histories = read()?;
         }
         let summaries: Vec<Summary> = histories.iter().map(History::summary).collect();
-        for (folder, summary) in self.folders.iter().zip(&summaries) {
-            json::write(summary, std::fs::File::create(folder.join("report.json"))?)?;
+        for (folder, history) in self.folders.iter().zip(&histories) {
+            reports(folder, history)?;
         }
         if let Some(path) = files.summary {
             std::fs::write(path, self.markdown(&series, &histories, comparison.as_ref()))?;
@@ -150,6 +150,17 @@ impl Series {
         }
         Ok(())
     }
+}
+
+/// Makes the reports of a run that is over from its events.
+pub(super) fn report(folder: &Path) -> Result<(), Box<dyn Error>> {
+    reports(folder, &history::read(&log(folder))?)
+}
+
+/// Writes a run's reports into its folder.
+fn reports(folder: &Path, history: &History) -> Result<(), Box<dyn Error>> {
+    json::write(&history.summary(), std::fs::File::create(folder.join("report.json"))?)?;
+    Ok(std::fs::write(folder.join("report.html"), html::html(history)?)?)
 }
 
 fn log(folder: &Path) -> PathBuf {

@@ -206,13 +206,18 @@ impl Provisioner {
         command: Command,
         deadline: Duration,
     ) -> Result<Output, StepError> {
-        let log = self.folder.join("logs").join(machine.name.as_str()).join(format!("{name}.log"));
+        let log = format!("logs/{}/{name}.log", machine.name);
+        self.recorder.log_file(&log, "log", Some(machine.name.as_str()));
+        let log = self.folder.join(log);
         let command = command.label(format!("{name}.sh on {}", machine.name)).deadline(deadline).log(log);
         Ok(command.run_async(&self.cancel).await?)
     }
 
     fn keep(&self, machine: &Machine, name: &str, content: &str) -> Result<(), StepError> {
-        let path = self.folder.join("rendered").join(machine.name.as_str()).join(name);
+        let relative = format!("rendered/{}/{name}", machine.name);
+        let secrets = [self.secrets.token.as_str(), self.secrets.certificate_key.as_str()];
+        self.recorder.config_file(&relative, Some(machine.name.as_str()), content, &secrets);
+        let path = self.folder.join(relative);
         let write = || {
             std::fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
             std::fs::write(&path, content)

@@ -88,7 +88,7 @@ pub fn first(path: &Path) -> Result<Event, Error> {
     Ok(history.events.remove(0))
 }
 
-fn parse(mut log: impl BufRead, path: &Path) -> Result<History, Error> {
+pub(super) fn parse(mut log: impl BufRead, path: &Path) -> Result<History, Error> {
     let mut events = Vec::new();
     let mut cut = None;
     let mut line = Vec::new();

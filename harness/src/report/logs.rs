@@ -118,7 +118,10 @@ pub fn read(history: &History, folder: &Path, machine: &str, window: &RangeInclu
     let start = history.events.first().map_or(Timestamp::UNIX_EPOCH, |event| event.wall);
     let mut reader = Reader { start, window, said: Said::default() };
     reader.events(history);
-    reader.file(&there.join("journal.log"), |reader, file| reader.stream(file, None))?;
+    // Earlier versions called it a log.
+    for name in ["journal.txt", "journal.log"] {
+        reader.file(&there.join(name), |reader, file| reader.stream(file, None))?;
+    }
     for name in ["pod-logs.tar", "var-log.tar"] {
         reader.file(&there.join(name), Reader::tar)?;
     }

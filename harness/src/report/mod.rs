@@ -1,11 +1,12 @@
 //! Everything that a person or a pipeline reads about a run, computed from its events alone.
 //!
 //! [`history`] reads the events back, [`summary`] is the one fold that judges, measures and orders them, and the other
-//! modules only write a [`Summary`] down: on the terminal while it happens, as JSON, as Markdown, as text.
+//! modules only write a [`Summary`] down: on the terminal while it happens, as JSON, as Markdown, as text, as a page.
 
 pub mod api;
 pub mod critical;
 pub mod history;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod logs;

@@ -99,6 +99,11 @@ impl Log {
         self.add(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, error });
     }
 
+    pub(crate) fn file(&mut self, at: f64, path: &str, role: &str, machine: Option<&str>, text: Option<&str>) {
+        let (path, role) = (path.to_owned(), role.to_owned());
+        self.add(at, What::File { path, role, machine: machine.map(str::to_owned), text: text.map(str::to_owned) });
+    }
+
     pub(crate) fn node(&mut self, at: f64, node: &str, ready: &str) {
         let reason = if ready == "True" { "KubeletReady" } else { "NodeStatusUnknown" }.to_owned();
         let roles = vec!["control-plane".to_owned()];
@@ -112,6 +117,11 @@ impl Log {
     pub(crate) fn etcd(&mut self, at: f64, machine: &str, member: &str, leader: &str) {
         let (machine, member, leader) = (machine.to_owned(), Some(member.to_owned()), Some(leader.to_owned()));
         self.add(at, What::Etcd { machine, healthy: true, member, leader, members: Some(3), error: None });
+    }
+
+    pub(crate) fn befall(&mut self, at: f64, verb: &str, machine: &str, heals: bool) {
+        let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), "seen".to_owned());
+        self.add(at, What::Fault { step: None, verb, machine, service: None, heals, begun: wall(at), proof });
     }
 
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {

@@ -82,6 +82,9 @@ pub(super) fn describe(what: &What) -> Option<String> {
         What::Etcd { machine, healthy: true, .. } => format!("etcd on {machine} is healthy"),
         What::Etcd { machine, error, .. } => format!("etcd on {machine} is not healthy{}", because(error)),
         What::Watch { of, connected: false, error } => format!("the watch of {of} was cut{}", because(error)),
+        What::Choice { part, machines, why, .. } => format!("{part} is {} ({why})", machines.join(", ")),
+        What::ComponentLease { component, machine: Some(machine), .. } => format!("{component} of {machine} leads"),
+        What::ComponentLease { component, .. } => format!("nobody holds the lease of {component}"),
         What::Violation { invariant, message } => format!("violated {invariant}: {message}"),
         What::Notice { message } => format!("note: {message}"),
         What::Unexplained { message, .. } => format!("unexplained: {message}"),
@@ -98,16 +101,21 @@ pub(super) struct Moment {
     pub(super) text: String,
 }
 
+/// The moment at which a run that did not pass went wrong, as far as its log says.
+pub(super) fn turning_point(summary: &Summary) -> Option<f64> {
+    if summary.verdict == Verdict::Passed {
+        return None;
+    }
+    let culprits = summary.spans.iter().filter(|span| span.outcome == summary.verdict.into());
+    let moments = culprits.filter_map(|span| span.end).chain(summary.violations.iter().map(|violation| violation.at));
+    moments.reduce(f64::min)
+}
+
 /// The few things that happened around what a run did not pass for, in order. Nothing for one that passed.
 pub(super) fn around(events: &[Event], summary: &Summary) -> Vec<Moment> {
     const BEFORE: usize = 6;
     const BEHIND: usize = 2;
-    if summary.verdict == Verdict::Passed {
-        return Vec::new();
-    }
-    let culprits = summary.spans.iter().filter(|span| span.outcome == summary.verdict.into());
-    let moments = culprits.filter_map(|span| span.end).chain(summary.violations.iter().map(|violation| violation.at));
-    let Some(moment) = moments.reduce(f64::min) else { return Vec::new() };
+    let Some(moment) = turning_point(summary) else { return Vec::new() };
     let starts = |phase| summary.spans.iter().filter(move |span| span.phase == phase).map(|span| span.start);
     let clean_up = starts(Phase::CleanUp).reduce(f64::min).unwrap_or(f64::INFINITY);
     // What happened in an earlier phase has its own steps and outcomes, and is no news here.

@@ -8,34 +8,44 @@ use tokio_util::sync::CancellationToken;
 use crate::machine::provider::State;
 use crate::machine::{Fleet, MachineError};
 use crate::process::{Command, ProcessError};
+use crate::record::Recorder;
 use crate::scenario::{MachineName, Topology};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Gathers from all machines at once into `folder`. What could not be had is returned, one sentence each.
-pub(super) async fn gather(fleet: &Fleet, topology: &Topology, folder: &Path) -> Vec<String> {
+/// Gathers from all machines at once into `machines/` of the run's `folder`. What could not be had is returned, one
+/// sentence each.
+pub(super) async fn gather(fleet: &Fleet, topology: &Topology, folder: &Path, recorder: &Recorder) -> Vec<String> {
     let each = topology.machines.keys().map(|name| async move {
-        let result = machine(fleet, name, &folder.join(name.as_str())).await;
+        let result = machine(fleet, name, folder, recorder).await;
         result.err().map(|error| format!("the evidence of {name} is not complete: {error}"))
     });
     futures::future::join_all(each).await.into_iter().flatten().collect()
 }
 
-async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path) -> Result<(), Incomplete> {
-    std::fs::create_dir_all(folder)?;
+async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Recorder) -> Result<(), Incomplete> {
+    let own = format!("machines/{name}");
+    std::fs::create_dir_all(folder.join(&own))?;
+    let tell = |file: &str, role: &str| recorder.log_file(format!("{own}/{file}"), role, Some(name.as_str()));
     let cancel = CancellationToken::new();
     match fleet.state(name, &cancel).await?.state {
         State::Absent => Ok(()),
-        State::Stopped | State::Paused => Ok(fleet.salvage(name, "/var/log", &folder.join("var-log.tar")).await?),
+        State::Stopped | State::Paused => {
+            fleet.salvage(name, "/var/log", &folder.join(&own).join("var-log.tar")).await?;
+            tell("var-log.tar", "pod-logs");
+            Ok(())
+        }
         State::Running => {
             let way = fleet.ssh(name)?;
-            let save = |command: Command, file: &str| {
-                let command =
-                    command.label(format!("reading {file} of {name}")).stdout_to(folder.join(file)).deadline(DEADLINE);
-                command.run_async(&cancel)
+            let save = async |command: Command, file: &str, role: &str| {
+                let to = folder.join(&own).join(file);
+                let command = command.label(format!("reading {file} of {name}")).stdout_to(to).deadline(DEADLINE);
+                command.run_async(&cancel).await?;
+                tell(file, role);
+                Ok::<_, ProcessError>(())
             };
-            let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.log.gz");
-            let pods = save(way.script(include_str!("pod-logs.sh"), &[]), "pod-logs.tar.gz");
+            let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.txt", "journal");
+            let pods = save(way.script(include_str!("pod-logs.sh"), &[]), "pod-logs.tar.gz", "pod-logs");
             futures::future::try_join(journal, pods).await?;
             Ok(())
         }

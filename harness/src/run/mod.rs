@@ -243,7 +243,7 @@ impl Body {
             seed,
         };
         let ended = on_machines(&engine, image, &access, folder.path()).await;
-        gather(&engine, &folder.path().join("machines")).await;
+        gather(&engine, folder.path()).await;
         let lasting = engine.undo().await;
         let ended = ended.and(if lasting.is_empty() { Ok(()) } else { Err(Failure::Broken(lasting.join("; "))) });
         fleet.close().await;
@@ -292,6 +292,8 @@ impl Body {
         };
         let rendering = provider.rendering(topology, &site, Some(image));
         let vagrantfile = vagrant::render(topology, &site, provider.name(), rendering).map_err(broken)?;
+        self.recorder.config_file("vagrant/Vagrantfile", None, &vagrantfile, &[]);
+        self.recorder.log_file("logs/vagrant.log", "log", None);
         let path = self.folder.path().join("vagrant/Vagrantfile");
         std::fs::write(&path, vagrantfile).map_err(|error| broken(format!("{}: {error}", path.display())))?;
         Ok(Fleet::new(provider, site, topology, sockets, self.recorder.clone()))
@@ -353,7 +355,7 @@ async fn bring_up(engine: &Engine) -> Result<SpanId, Failure> {
 
 async fn gather(engine: &Engine, folder: &Path) {
     let span = engine.recorder.span(Phase::CleanUp, "gather the evidence", SpanOptions::default());
-    let gaps = evidence::gather(&engine.fleet, &engine.scenario.topology, folder).await;
+    let gaps = evidence::gather(&engine.fleet, &engine.scenario.topology, folder, &engine.recorder).await;
     span.end(Verdict::Passed, (!gaps.is_empty()).then(|| gaps.join("; ")));
     for gap in gaps {
         engine.recorder.notice(gap);

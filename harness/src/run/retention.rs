@@ -123,7 +123,8 @@ fn made(path: &Path) -> Option<Timestamp> {
 
 /// Compresses the log and the outputs of a run, unless it goes on.
 fn compress(folder: &Folder) -> Result<(), StoreError> {
-    let packed = |name: &Path| name.extension().is_some_and(|end| end == "jsonl" || end == "log" || end == "tar");
+    const PACKED: [&str; 4] = ["jsonl", "log", "txt", "tar"];
+    let packed = |name: &Path| name.extension().is_some_and(|end| PACKED.iter().any(|packed| end == *packed));
     let worth =
         |(path, size): &(PathBuf, u64)| *size >= WORTH_IT && packed(path) && !path.ends_with(super::store::LEDGER);
     let files: Vec<(PathBuf, u64)> = files(folder.path()).into_iter().filter(worth).collect();

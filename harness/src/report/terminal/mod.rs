@@ -138,7 +138,15 @@ impl Terminal {
             View::Live(live) => live.event(event)?,
         }
         self.events.push(event.clone());
-        if let What::RunEnded { .. } = event.what { self.end() } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Shows how the run ended and where to look, once there is all that one can look at.
+    pub fn conclude(&mut self) {
+        self.guarded(|terminal| match terminal.events.last().map(|event| &event.what) {
+            Some(What::RunEnded { .. }) => terminal.end(),
+            _ => Ok(()),
+        });
     }
 
     fn end(&mut self) -> std::io::Result<()> {

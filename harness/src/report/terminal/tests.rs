@@ -25,6 +25,7 @@ fn shown(mode: Mode, color: bool, events: &[Event]) -> String {
     let options = Options { mode, tty: false, color, width: 80 };
     let mut terminal = Terminal::on(options, Box::new(paper.clone())).evidence(Path::new("runs/x"));
     events.iter().for_each(|event| terminal.event(event));
+    terminal.conclude();
     let bytes = paper.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
@@ -62,6 +63,24 @@ fn json_is_the_log_itself() {
 fn colour_is_there_only_when_asked_for() {
     assert!(!shown(Mode::Normal, false, &support::failed()).contains('\u{1b}'));
     assert!(shown(Mode::Normal, true, &support::failed()).contains('\u{1b}'));
+}
+
+#[test]
+fn a_run_that_did_not_pass_says_what_to_open() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["report.html", "report.json"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let paper = Paper::default();
+    let options = Options { mode: Mode::Normal, tty: false, color: false, width: 80 };
+    let mut terminal = Terminal::on(options, Box::new(paper.clone())).evidence(folder.path());
+    support::failed().iter().for_each(|event| terminal.event(event));
+    let said = || String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    assert!(!said().contains("FAILED"), "the verdict comes with what there is to open");
+    terminal.conclude();
+    let page = folder.path().join("report.html");
+    assert!(said().contains("FAILED") && said().contains(&page.display().to_string()), "{}", said());
+    assert!(!said().contains("events.jsonl"), "it is not there");
 }
 
 /// A pipe whose reader is gone, or that panics.

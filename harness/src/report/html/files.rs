@@ -1,0 +1,166 @@
+//! The files that the run left beside its report: logs, to be opened at a moment, and configurations.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::event::{Event, What};
+
+/// How many minutes a link into a log tries, for a log that says nothing in the first.
+const MINUTES: i64 = 3;
+
+/// The files of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Files {
+    /// When the run started, by the host's clock.
+    #[serde(skip)]
+    started: Timestamp,
+    /// Logs, in the order of the log of events.
+    pub(super) logs: Vec<Log>,
+    /// Rendered configurations.
+    pub(super) configs: Vec<Config>,
+}
+
+/// A log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Log {
+    /// When it was begun, or gathered.
+    pub(super) at: f64,
+    pub(super) path: String,
+    pub(super) href: String,
+    pub(super) role: String,
+    pub(super) machine: Option<String>,
+}
+
+/// A rendered configuration.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Config {
+    pub(super) path: String,
+    pub(super) href: String,
+    pub(super) text: String,
+}
+
+/// A link into a log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Link {
+    pub(super) href: String,
+    pub(super) label: String,
+}
+
+impl Files {
+    pub(super) fn of(events: &[Event], started: Timestamp) -> Self {
+        // A file that was written again counts where it was first, as it was last.
+        let mut logs: Vec<Log> = Vec::new();
+        let mut configs: BTreeMap<String, Config> = BTreeMap::new();
+        for event in events {
+            let What::File { path, role, machine, text } = &event.what else { continue };
+            let (path, href) = (path.clone(), href(path));
+            match text {
+                Some(text) => drop(configs.insert(path.clone(), Config { path, href, text: text.clone() })),
+                None if logs.iter().any(|log| log.path == path) => {}
+                None => logs.push(Log { at: event.at, path, href, role: role.clone(), machine: machine.clone() }),
+            }
+        }
+        Self { started, logs, configs: configs.into_values().collect() }
+    }
+
+    /// Where to read on about `machine` at a moment: its journal there, the logs of its pods, and, of the work that was
+    /// under way from `from` on, the logs that it began.
+    pub(super) fn about(&self, machine: Option<&str>, from: f64, at: f64) -> Vec<Link> {
+        let of_machine = |log: &&Log| log.machine.as_deref() == machine;
+        let begun =
+            self.logs.iter().filter(of_machine).filter(|log| log.role == "log" && (from..=at).contains(&log.at));
+        let kept = self.logs.iter().filter(of_machine).filter(|log| log.role != "log" && machine.is_some());
+        begun.chain(kept).map(|log| self.link(log, at)).collect()
+    }
+
+    /// The journal of a machine at a moment.
+    pub(super) fn journal(&self, machine: Option<&str>, at: f64) -> Option<Link> {
+        let machine = machine?;
+        let journal = |log: &&Log| log.role == "journal" && log.machine.as_deref() == Some(machine);
+        self.logs.iter().find(journal).map(|log| self.link(log, at))
+    }
+
+    fn link(&self, log: &Log, at: f64) -> Link {
+        if log.role == "pod-logs" {
+            return Link { href: log.href.clone(), label: log.path.clone() };
+        }
+        let moment = self.started + SignedDuration::from_millis((at * 1e3) as i64);
+        let minutes: Vec<String> = (0..MINUTES)
+            .map(|later| {
+                let minute = moment + SignedDuration::from_mins(later);
+                // A hyphen that is not escaped has a meaning of its own there.
+                format!("text={}", minute.strftime("%Y%%2D%m%%2D%dT%H%%3A%M"))
+            })
+            .collect();
+        let label = format!("{} at {}", log.path, moment.strftime("%H:%M:%S"));
+        Link { href: format!("{}#:~:{}", log.href, minutes.join("&")), label }
+    }
+}
+
+/// A path within the run's folder as a link from there, whatever it is made of.
+fn href(path: &str) -> String {
+    let mut href = String::from("./");
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/' => href.push(char::from(byte)),
+            other => href.push_str(&format!("%{other:02X}")),
+        }
+    }
+    href
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::support::Log as Made;
+
+    fn files() -> Files {
+        let mut log = Made::new("files");
+        log.file(5.0, "logs/m1/init.log", "log", Some("m1"), None);
+        log.file(50.0, "logs/m1/late.log", "log", Some("m1"), None);
+        log.file(6.0, "rendered/m1/a.cfg", "config", Some("m1"), Some("old"));
+        log.file(7.0, "rendered/m1/a.cfg", "config", Some("m1"), Some("new"));
+        log.file(90.0, "machines/m1/journal.txt", "journal", Some("m1"), None);
+        log.file(91.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
+        log.file(92.0, "machines/m2/journal.txt", "journal", Some("m2"), None);
+        let events = log.finish();
+        let started = events[0].wall;
+        Files::of(&events, started)
+    }
+
+    #[test]
+    fn links_lead_to_the_minute_of_the_moment_and_to_those_after_it() {
+        let link = files().journal(Some("m1"), 70.5).unwrap();
+        assert_eq!(link.label, "machines/m1/journal.txt at 06:02:44");
+        let minutes = "text=2026%2D11%2D23T06%3A02&text=2026%2D11%2D23T06%3A03&text=2026%2D11%2D23T06%3A04";
+        assert_eq!(link.href, format!("./machines/m1/journal.txt#:~:{minutes}"));
+    }
+
+    #[test]
+    fn only_logs_of_the_machine_and_of_the_work_are_named() {
+        let paths = |machine, from, at| -> Vec<String> {
+            let links = files().about(machine, from, at);
+            links.into_iter().map(|link| link.label.split(' ').next().unwrap_or_default().to_owned()).collect()
+        };
+        assert_eq!(
+            paths(Some("m1"), 4.0, 10.0),
+            ["logs/m1/init.log", "machines/m1/journal.txt", "machines/m1/pod-logs.tar.gz"]
+        );
+        assert_eq!(paths(Some("m2"), 0.0, 99.0), ["machines/m2/journal.txt"]);
+        assert_eq!(paths(None, 0.0, 99.0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_configuration_is_as_it_was_written_last() {
+        let configs = files().configs;
+        assert_eq!(configs.iter().map(|it| it.text.as_str()).collect::<Vec<_>>(), ["new"]);
+    }
+
+    #[test]
+    fn a_path_can_be_nothing_but_a_path() {
+        assert_eq!(href("javascript:alert(1)"), "./javascript%3Aalert%281%29");
+        assert_eq!(href("a b/\"c\".log"), "./a%20b/%22c%22.log");
+    }
+}

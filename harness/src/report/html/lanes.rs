@@ -1,0 +1,278 @@
+//! One lane a machine: what it did, what befell it, and what the cluster thought of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::event::{Event, What};
+use crate::report::span::Span;
+
+use super::bands::Band;
+use super::piece::{Piece, Row, Track, stacked, thinned};
+
+/// A machine with all that is drawn of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Lane {
+    pub(super) name: String,
+    pub(super) rows: Vec<Row>,
+}
+
+/// What of a machine has a row of its own, in the order in which they stand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Machine,
+    Node,
+    Etcd,
+    Lease(String),
+    Pod(String),
+}
+
+type Tracks = BTreeMap<String, BTreeMap<Part, Track>>;
+
+/// The lanes of all machines that events tell of.
+pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) -> Vec<Lane> {
+    let mut tracks = Tracks::new();
+    for machine in spans.iter().filter_map(|span| span.machine.as_ref()).chain(bands.iter().map(|band| &band.machine)) {
+        tracks.entry(machine.clone()).or_default();
+    }
+    for event in events {
+        turn(&mut tracks, event);
+    }
+    let lanes = tracks.into_iter().map(|(name, mut parts)| {
+        if let Some(track) = parts.remove(&Part::Machine) {
+            parts.insert(Part::Machine, isolated(track, &name, bands, end));
+        }
+        let mut rows: Vec<Row> = Vec::new();
+        for (part, track) in parts {
+            let (label, class) = match part {
+                Part::Machine => ("machine".to_owned(), "machine"),
+                Part::Node => ("node".to_owned(), "node"),
+                Part::Etcd => ("etcd".to_owned(), "etcd"),
+                Part::Lease(component) => (component, "lease"),
+                Part::Pod(owner) => (format!("pod of {owner}"), "pod"),
+            };
+            rows.push(Row { name: label, class: class.to_owned(), pieces: track.pieces(Some(&name), end) });
+        }
+        let befell = bands.iter().filter(|band| band.machine == name).map(|band| {
+            let service = band.service.as_ref().map_or(String::new(), |service| format!(" {service}"));
+            Piece { short: format!("{}{service}", band.verb), ..band.piece() }
+        });
+        rows.extend(numbered("faults", "faults", stacked(befell.collect())));
+        let work = spans.iter().filter(|span| span.machine.as_ref() == Some(&name));
+        rows.extend(numbered("work", "work", stacked(thinned(work.map(|span| worked(span, end)).collect(), end))));
+        rows.retain(|row| !row.pieces.is_empty());
+        Lane { name, rows }
+    });
+    lanes.collect()
+}
+
+/// A piece of work as a piece of the timeline.
+pub(super) fn worked(span: &Span, end: f64) -> Piece {
+    let message = span.message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+    Piece {
+        from: span.start,
+        to: span.end.unwrap_or(end),
+        class: super::class(span.outcome).to_owned(),
+        short: span.title.clone(),
+        title: format!("{}, {}{message}", span.title, span.outcome),
+        machine: span.machine.clone(),
+    }
+}
+
+/// Rows of one kind; only the first has the name.
+pub(super) fn numbered(name: &str, class: &str, rows: Vec<Vec<Piece>>) -> impl Iterator<Item = Row> {
+    rows.into_iter().enumerate().map(move |(at, pieces)| Row {
+        name: if at == 0 { name.to_owned() } else { String::new() },
+        class: class.to_owned(),
+        pieces,
+    })
+}
+
+/// A machine that runs, and that nobody reaches, is isolated.
+fn isolated(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
+    let cut: Vec<&Band> = bands.iter().filter(|band| band.machine == name && band.verb == "isolate").collect();
+    if cut.is_empty() {
+        return track;
+    }
+    let states = track.pieces(None, end);
+    let mut moments: Vec<f64> = states.iter().map(|piece| piece.from).collect();
+    moments.extend(cut.iter().flat_map(|band| [band.from, band.to]));
+    moments.sort_by(f64::total_cmp);
+    let mut track = Track::default();
+    for at in moments.into_iter().filter(|at| *at < end) {
+        let Some(state) = states.iter().rev().find(|state| state.from <= at) else { continue };
+        match cut.iter().find(|band| (band.from..band.to).contains(&at)) {
+            Some(band) if state.class == "up" => {
+                track.turn(at, "isolated", "isolated", format!("{name}: {}", band.story))
+            }
+            _ => track.turn(at, &state.class, &state.short, state.title.clone()),
+        }
+    }
+    track
+}
+
+fn turn(tracks: &mut Tracks, event: &Event) {
+    let at = event.at;
+    let mut track = |machine: &str, part, class: &str, short: &str, title: String| {
+        tracks.entry(machine.to_owned()).or_default().entry(part).or_default().turn(at, class, short, title);
+    };
+    match &event.what {
+        What::Machine { machine, state, proof } => {
+            let class = match state.as_str() {
+                "running" => "up",
+                "paused" => "paused",
+                "absent" => "",
+                _ => "down",
+            };
+            track(machine, Part::Machine, class, state, format!("machine {machine} is {state}: {proof}"));
+        }
+        What::Node { node, ready, reason, .. } => {
+            let (class, short) = match ready.as_str() {
+                "True" => ("up", "Ready"),
+                "absent" => ("", ""),
+                _ => ("down", "NotReady"),
+            };
+            track(node, Part::Node, class, short, format!("node {node} is {short} ({reason})"));
+        }
+        What::Etcd { machine, healthy, member, leader, error, .. } => {
+            let (class, short) = match (healthy, member.is_some() && member == leader) {
+                (true, true) => ("up leads", "leader"),
+                (true, false) => ("up", "follows"),
+                (false, _) => ("down", "not healthy"),
+            };
+            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+            track(machine, Part::Etcd, class, short, format!("etcd on {machine}: {short}{error}"));
+        }
+        What::Pod { owner, pod, node: Some(node), phase, ready, terminating, .. } => {
+            let (class, short) = match (phase.as_str(), ready, terminating) {
+                ("absent", ..) => ("", ""),
+                (_, _, true) => ("down", "terminating"),
+                (_, true, _) => ("up", "ready"),
+                ("Running", ..) => ("down", "not ready"),
+                (phase, ..) => ("down", phase),
+            };
+            // The end of one pod says nothing of the one that came after it.
+            if class.is_empty() && !says(tracks, node, owner, pod) {
+                return;
+            }
+            let part = Part::Pod(owner.clone());
+            let title = format!("pod {pod} on {node}: {short}");
+            tracks.entry(node.clone()).or_default().entry(part).or_default().turn(at, class, short, title);
+        }
+        What::ComponentLease { component, machine, transitions, .. } => {
+            let part = Part::Lease(component.clone());
+            for (name, parts) in tracks.iter_mut().filter(|(name, _)| Some(*name) != machine.as_ref()) {
+                if let Some(track) = parts.get_mut(&part) {
+                    track.turn(at, "", "", format!("{name} no longer leads"));
+                }
+            }
+            if let Some(machine) = machine {
+                let title =
+                    format!("{component} of {machine} holds the lease, which has changed hands {transitions} times");
+                tracks
+                    .entry(machine.clone())
+                    .or_default()
+                    .entry(part)
+                    .or_default()
+                    .turn(at, "up leads", "leads", title);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether what is known of a workload on a node is of this pod.
+fn says(tracks: &Tracks, node: &str, owner: &str, pod: &str) -> bool {
+    let track = tracks.get(node).and_then(|parts| parts.get(&Part::Pod(owner.to_owned())));
+    track.is_some_and(|track| track.told().starts_with(&format!("pod {pod} ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Summary;
+    use crate::report::html::bands::bands;
+    use crate::report::support::{self, Log};
+
+    /// The rows of a machine as (name, [(from, to, class)]).
+    fn rows(events: &[Event], machine: &str) -> Vec<(String, Vec<(f64, f64, String)>)> {
+        let summary = Summary::of(events);
+        let (end, bands) = (summary.run.seconds, bands(&summary.faults, summary.run.seconds));
+        let lane = lanes(events, &summary.spans, &bands, end).into_iter().find(|lane| lane.name == machine).unwrap();
+        let drawn = |row: Row| (row.name, row.pieces.into_iter().map(|it| (it.from, it.to, it.class)).collect());
+        lane.rows.into_iter().map(drawn).collect()
+    }
+
+    #[test]
+    fn a_lane_has_what_the_machine_did_and_what_befell_it() {
+        let rows = rows(&support::passed(), "master2");
+        let row = |name: &str| rows.iter().find(|row| row.0 == name).unwrap().1.clone();
+        assert_eq!(row("machine"), [(70.4, 143.3, "down".to_owned())]);
+        assert_eq!(
+            row("node"),
+            [
+                (47.0, 52.0, "down".to_owned()),
+                (52.0, 116.0, "up".to_owned()),
+                (116.0, 134.1, "down".to_owned()),
+                (134.1, 143.3, "up".to_owned())
+            ]
+        );
+        assert_eq!(row("faults"), [(70.1, 120.1, "fault".to_owned())]);
+        assert_eq!(row("work").len(), 2);
+    }
+
+    #[test]
+    fn who_leads_is_seen_on_one_machine_at_a_time() {
+        let mut log = Log::new("leads");
+        for (at, machine, leader) in [(1.0, "m1", "a"), (1.0, "m2", "a"), (5.0, "m2", "b"), (6.0, "m1", "b")] {
+            let member = Some(if machine == "m1" { "a" } else { "b" }.to_owned());
+            let (machine, leader, members) = (machine.to_owned(), Some(leader.to_owned()), Some(2));
+            log.add(at, What::Etcd { machine, healthy: true, member, leader, members, error: None });
+        }
+        for (at, machine) in [(2.0, Some("m1")), (7.0, Some("m2")), (9.0, None)] {
+            let (component, holder) = ("kube-scheduler".to_owned(), machine.unwrap_or_default().to_owned());
+            let machine = machine.map(str::to_owned);
+            log.add(at, What::ComponentLease { component, machine, holder, transitions: 1, acquired: None });
+        }
+        log.add(10.0, What::Notice { message: String::new() });
+        let events = log.finish();
+        let leads = |machine| -> Vec<(f64, f64)> {
+            let rows = rows(&events, machine).into_iter().flat_map(|row| row.1);
+            rows.filter(|it| it.2 == "up leads").map(|it| (it.0, it.1)).collect()
+        };
+        assert_eq!(leads("m1"), [(1.0, 6.0), (2.0, 7.0)]);
+        assert_eq!(leads("m2"), [(5.0, 10.0), (7.0, 9.0)]);
+    }
+
+    #[test]
+    fn a_machine_that_runs_and_is_cut_off_is_isolated_and_not_up() {
+        let mut log = Log::new("isolated");
+        for (at, state) in [(1.0, "running"), (6.0, "stopped")] {
+            let (machine, state) = ("m1".to_owned(), state.to_owned());
+            log.add(at, What::Machine { machine, state, proof: String::new() });
+        }
+        log.befall(2.0, "isolate", "m1", false);
+        log.befall(4.0, "restore", "m1", true);
+        log.befall(5.0, "isolate", "m1", false);
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let classes: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.2.as_str())).collect();
+        assert_eq!(classes, [(1.0, "up"), (2.0, "isolated"), (4.0, "up"), (5.0, "isolated"), (6.0, "down")]);
+    }
+
+    #[test]
+    fn the_end_of_an_old_pod_does_not_hide_the_new_one() {
+        let mut log = Log::new("pods");
+        for (at, pod, phase, ready) in
+            [(1.0, "old", "Running", true), (2.0, "new", "Running", true), (3.0, "old", "absent", false)]
+        {
+            let (owner, pod, phase) = ("sh-cgi".to_owned(), pod.to_owned(), phase.to_owned());
+            let (node, terminating, address, started) = (Some("m1".to_owned()), false, None, None);
+            log.add(at, What::Pod { owner, pod, node, phase, ready, terminating, address, started });
+        }
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let pieces: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.1, it.2.as_str())).collect();
+        assert_eq!(pieces, [(1.0, 2.0, "up"), (2.0, 9.0, "up")]);
+    }
+}

@@ -1,0 +1,322 @@
+//! `report.html`: a run as one page that needs nothing but itself.
+//!
+//! All of it is computed here and in `report.html`, the template; the script only adds what a page without it can do
+//! without: to look closer, to tell of single requests, to move about by keyboard. Events hold whatever programs said,
+//! so every text is escaped, and the page forbids its browser to load anything and to run any script but its own.
+
+mod bands;
+mod chart;
+mod files;
+mod lanes;
+mod moments;
+mod piece;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::compare;
+use crate::event::{Event, Verdict, What};
+
+use super::span::{Outcome, Span};
+use super::words::{around, limit, moment, phase, time, turning_point};
+use super::{History, Summary};
+use bands::{Band, bands};
+use chart::{Chart, chart};
+use files::{Files, Link};
+use lanes::{Lane, lanes, numbered, worked};
+use piece::{Piece, Row, Track, stacked, thinned};
+
+const TEMPLATE: &str = include_str!("report.html");
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("report.js");
+
+/// The page of a run.
+pub fn html(history: &History) -> Result<String, minijinja::Error> {
+    let summary = history.summary();
+    let (started, end) = (summary.run.started, summary.run.seconds.max(f64::EPSILON));
+    let page = Page::of(&history.events, &summary, end);
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_filter("share", move |seconds: f64| format!("{:.4}", 100.0 * seconds / end));
+    environment.add_filter("exact", move |at: f64| format!("{at:.3} s ({} UTC)", wall(started, at, "%H:%M:%S%.3f")));
+    environment.add_filter("wall", move |at: f64| wall(started, at, "%H:%M:%S"));
+    environment.add_filter("moment", moment);
+    environment.add_filter("time", time);
+    environment.add_filter("limit", limit);
+    environment.add_template("report.html", TEMPLATE)?;
+    let data = Data {
+        start: started.as_millisecond(),
+        end,
+        top: page.chart.as_ref().map_or(0.0, |chart| chart.top),
+        samples: page.chart.as_ref().map(|chart| &chart.samples),
+    };
+    environment.get_template("report.html")?.render(context! {
+        page => Value::from(Serde(&page)),
+        run => Value::from(Serde(&summary.run)),
+        summary => Value::from(Serde(&summary)),
+        numbers => numbers(&summary),
+        comparisons => summary.comparisons.iter().map(|it| compare::text::lines(it).join("\n")).collect::<Vec<_>>(),
+        ticks => ticks(end),
+        seed => seed(&history.events),
+        started => summary.run.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        end,
+        style => Value::from_safe_string(STYLE.to_owned()),
+        script => Value::from_safe_string(SCRIPT.to_owned()),
+        // Nothing that a parser of HTML would take for markup.
+        data => Value::from_safe_string(serde_json::to_string(&data).map_err(not_json)?.replace('<', "\\u003c")),
+        policy => policy(),
+    })
+}
+
+fn not_json(error: serde_json::Error) -> minijinja::Error {
+    minijinja::Error::new(minijinja::ErrorKind::BadSerialization, "the samples").with_source(error)
+}
+
+/// What the page lets its browser do.
+fn policy() -> String {
+    let script = STANDARD.encode(Sha256::digest(SCRIPT));
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+    )
+}
+
+/// What the host's clock showed at a moment of the run.
+fn wall(started: Timestamp, at: f64, format: &str) -> String {
+    (started + SignedDuration::from_micros((at * 1e6).round() as i64)).strftime(format).to_string()
+}
+
+/// How an outcome looks: a class of report.css.
+fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed => "failed",
+        Outcome::Broken => "broken",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Unfinished => "unfinished",
+        Outcome::NotReached => "not-reached",
+    }
+}
+
+/// The key numbers as name, value, and what explains it.
+fn numbers(summary: &Summary) -> Vec<[String; 3]> {
+    let mut rows: Vec<[String; 3]> =
+        summary.numbers.iter().map(|it| [it.to_string(), time(it.seconds), String::new()]).collect();
+    if let Some(api) = &summary.api {
+        let share = format!("{} of {}", api.failed, api.samples);
+        rows.push(["API: longest outage".to_owned(), time(api.longest_outage), String::new()]);
+        rows.push(["API: failed requests".to_owned(), format!("{:.1} %", api.failed_percent), share]);
+        if let Some(it) = api.latency_ms {
+            let more = format!("p95 {:.0}, p99 {:.0}, max {:.0} ms", it.p95, it.p99, it.max);
+            rows.push(["API: median latency".to_owned(), format!("{:.0} ms", it.median), more]);
+        }
+    }
+    if summary.watch_cuts > 0 {
+        rows.push(["watches cut".to_owned(), summary.watch_cuts.to_string(), String::new()]);
+    }
+    rows
+}
+
+/// Round moments for an axis without a script: at most ten, at least one.
+fn ticks(end: f64) -> Vec<f64> {
+    const STEPS: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
+    let step = STEPS.into_iter().find(|step| end / step <= 10.0).unwrap_or(end);
+    (0..=(end / step) as u32).map(|tick| f64::from(tick) * step).collect()
+}
+
+/// What the script reads.
+#[derive(Debug, Serialize)]
+struct Data<'a> {
+    /// When the run started, in milliseconds of the epoch.
+    start: i64,
+    /// Its length in seconds.
+    end: f64,
+    /// The power of ten of the highest latency on the chart.
+    top: f64,
+    samples: Option<&'a chart::Samples>,
+}
+
+/// What the template draws beyond the summary.
+#[derive(Debug, Serialize)]
+struct Page {
+    verdict: &'static str,
+    /// The reason's first line, and the rest of it.
+    reason: String,
+    details: String,
+    failure: Option<Failure>,
+    phases: Vec<Piece>,
+    faults: Vec<Row>,
+    /// The faults once more, to be drawn across all lanes.
+    bands: Vec<Piece>,
+    chart: Option<Chart>,
+    cluster: Vec<Row>,
+    lanes: Vec<Lane>,
+    work: Vec<Row>,
+    steps: Vec<script::Told>,
+    lines: Vec<script::Line>,
+    moments: Vec<moments::Line>,
+    left_out: usize,
+    files: Files,
+}
+
+/// Where a run that did not pass went wrong.
+#[derive(Debug, Serialize)]
+struct Failure {
+    at: f64,
+    /// The step's number, from 1, and its line.
+    step: Option<(usize, u32)>,
+    title: String,
+    around: Vec<(f64, String)>,
+    logs: Vec<Link>,
+    /// The machines that it is about, or all.
+    machines: Vec<String>,
+}
+
+impl Page {
+    fn of(events: &[Event], summary: &Summary, end: f64) -> Self {
+        let (reason, details) = told(&summary.reason);
+        let files = Files::of(events, summary.run.started);
+        let bands = bands(&summary.faults, end);
+        let (moments, left_out) = moments::moments(events, summary, &files);
+        let steps = script::steps(events, summary, scenario(events));
+        let work = |span: &&Span| span.machine.is_none() && span.step.is_none();
+        let work = summary.spans.iter().filter(work).map(|span| worked(span, end)).collect();
+        Self {
+            verdict: class(summary.verdict.into()),
+            reason,
+            details,
+            failure: failure(events, summary, &files),
+            phases: phases(summary, end),
+            faults: numbered("Faults", "faults", stacked(bands.iter().map(Band::piece).collect())).collect(),
+            bands: bands.iter().map(Band::piece).collect(),
+            chart: chart(events, summary.api.as_ref(), end),
+            cluster: cluster(events, summary, end),
+            lanes: lanes(events, &summary.spans, &bands, end),
+            work: numbered("work", "work", stacked(thinned(work, end))).collect(),
+            lines: script::lines(scenario(events), &steps),
+            steps,
+            moments,
+            left_out,
+            files,
+        }
+    }
+}
+
+/// A reason as one sentence, and all of it where it is too long for that.
+fn told(reason: &str) -> (String, String) {
+    const SENTENCE: usize = 400;
+    let lines: Vec<&str> = reason.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if reason.len() <= SENTENCE {
+        return (lines.join(" "), String::new());
+    }
+    let first = lines.first().copied().unwrap_or_default().trim_end_matches(':');
+    match first.char_indices().nth(SENTENCE) {
+        Some((end, _)) => (format!("{}…", &first[..end]), reason.to_owned()),
+        None if lines.len() > 1 => (first.to_owned(), reason.to_owned()),
+        None => (first.to_owned(), String::new()),
+    }
+}
+
+fn scenario(events: &[Event]) -> &str {
+    let Some(What::RunStarted { text, .. }) = events.first().map(|event| &event.what) else { return "" };
+    text
+}
+
+fn seed(events: &[Event]) -> u64 {
+    let Some(What::RunStarted { seed, .. }) = events.first().map(|event| &event.what) else { return 0 };
+    *seed
+}
+
+fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure> {
+    if summary.verdict == Verdict::Passed {
+        return None;
+    }
+    let at = turning_point(summary).unwrap_or(summary.run.seconds);
+    let culprit = summary.spans.iter().find(|span| span.outcome == summary.verdict.into() && span.end == Some(at));
+    let culprit = culprit.or_else(|| summary.spans.iter().rev().find(|span| span.outcome == Outcome::Unfinished));
+    let step = culprit.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
+    let from = culprit.map_or(at, |span| span.start);
+    let (machines, named) = named(files, summary, culprit);
+    let about = if named == 0 { machines.clone() } else { machines[..named].to_vec() };
+    Some(Failure {
+        at,
+        step: step.map(|step| (step.step + 1, step.line)),
+        title: culprit.map_or_else(String::new, |span| super::words::label(None, span.machine.as_deref(), &span.title)),
+        around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
+        logs: logs(files, &machines, from, at),
+        machines: about,
+    })
+}
+
+/// The machines of which there are logs, those first that a reason or the work that failed names, and how many these are.
+fn named(files: &Files, summary: &Summary, culprit: Option<&Span>) -> (Vec<String>, usize) {
+    let said = culprit.map(|span| [Some(&span.title), span.message.as_ref(), span.machine.as_ref()]);
+    let said: Vec<&String> = said.into_iter().flatten().flatten().chain([&summary.reason]).collect();
+    let mut machines: Vec<String> = files.logs.iter().filter_map(|log| log.machine.clone()).collect();
+    machines.sort_unstable();
+    machines.dedup();
+    let is_named = |machine: &String| said.iter().any(|said| said.contains(machine.as_str()));
+    machines.sort_by_key(|machine| !is_named(machine));
+    let count = machines.iter().filter(|machine| is_named(machine)).count();
+    (machines, count)
+}
+
+/// The logs of the work that was under way from a moment to another, and of the machines at the second.
+fn logs(files: &Files, machines: &[String], from: f64, at: f64) -> Vec<Link> {
+    let of_machines = machines.iter().flat_map(|machine| files.about(Some(machine), from, at));
+    files.about(None, from, at).into_iter().chain(of_machines).collect()
+}
+
+fn phases(summary: &Summary, end: f64) -> Vec<Piece> {
+    use crate::event::Phase::{BringUp, CleanUp, Prepare, Scenario};
+    let mut starts: Vec<(f64, &'static str)> = [Prepare, BringUp, Scenario, CleanUp]
+        .into_iter()
+        .filter_map(|it| {
+            let spans = summary.spans.iter().filter(|span| span.phase == it);
+            Some((spans.map(|span| span.start).reduce(f64::min)?, phase(it)))
+        })
+        .collect();
+    starts.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut track = Track::default();
+    for (at, name) in starts {
+        track.turn(at, "phase", name, name.to_owned());
+    }
+    track.pieces(None, end)
+}
+
+/// What is of no single machine: watches that were cut, and what was violated or noted.
+fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
+    let mut watches: std::collections::BTreeMap<&str, Track> = std::collections::BTreeMap::new();
+    for event in events {
+        let What::Watch { of, connected, error } = &event.what else { continue };
+        let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+        let class = if *connected { "" } else { "down" };
+        watches.entry(of).or_default().turn(event.at, class, "", format!("the watch of {of} is cut{error}"));
+    }
+    let mut cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, end)).collect();
+    cuts.sort_by(|one, other| one.from.total_cmp(&other.from));
+    let at_once = |at, class: &str, title| {
+        let (class, short) = (class.to_owned(), String::new());
+        Piece { from: at, to: at, class, short, title, machine: None }
+    };
+    let violated = summary.violations.iter();
+    let violated =
+        violated.map(|it| at_once(it.at, "mark failed", format!("violated {}: {}", it.invariant, it.message)));
+    let noted = summary.notices.iter().map(|it| at_once(it.at, "mark note", it.message.clone()));
+    let mut rows: Vec<Row> = numbered("watches cut", "watch", stacked(thinned(cuts, end))).collect();
+    rows.extend([
+        Row { name: "violations".to_owned(), class: "marks".to_owned(), pieces: violated.collect() },
+        Row { name: "notes".to_owned(), class: "marks".to_owned(), pieces: thinned(noted.collect(), end) },
+    ]);
+    rows.retain(|row| !row.pieces.is_empty());
+    rows
+}

@@ -1,0 +1,85 @@
+//! What happened, as a list to read: for those who do not see the timeline, and to search in.
+
+use serde::Serialize;
+
+use crate::event::{Event, What};
+use crate::report::Summary;
+use crate::report::words::{describe, label};
+
+use super::files::{Files, Link};
+
+/// Longer lists leave out what is not the run's own doing.
+const MANY: usize = 1500;
+
+/// A line of the list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Line {
+    pub(super) at: f64,
+    /// How it looks: a class of report.css.
+    pub(super) class: String,
+    pub(super) text: String,
+    pub(super) log: Option<Link>,
+}
+
+/// The list, and how many changes of the cluster it had no room for.
+pub(super) fn moments(events: &[Event], summary: &Summary, files: &Files) -> (Vec<Line>, usize) {
+    let mut lines: Vec<Line> = steps(summary);
+    let (own, seen): (Vec<_>, Vec<_>) = events
+        .iter()
+        .filter_map(|event| {
+            let text = describe(&event.what)?;
+            let log = files.journal(machine(&event.what), event.at);
+            Some(Line { at: event.at, class: class(&event.what).to_owned(), text, log })
+        })
+        .partition(|line| !line.class.is_empty());
+    lines.extend(own);
+    lines.extend(summary.api.iter().flat_map(|api| &api.outages).map(|outage| Line {
+        at: outage.start,
+        class: "outage".to_owned(),
+        text: format!("the API is not answered for {:.1} s ({} failed requests)", outage.seconds(), outage.failed),
+        log: None,
+    }));
+    let room = MANY.saturating_sub(lines.len());
+    let left_out = seen.len().saturating_sub(room);
+    lines.extend(seen.into_iter().take(room));
+    lines.sort_by(|one, other| one.at.total_cmp(&other.at));
+    (lines, left_out)
+}
+
+fn steps(summary: &Summary) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for step in &summary.steps {
+        let Some(start) = step.start else { continue };
+        let name = label(Some(step.step), None, &step.title);
+        lines.push(Line { at: start, class: "step".to_owned(), text: format!("begins: {name}"), log: None });
+        let message = step.message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+        let (class, text) = (super::class(step.outcome).to_owned(), format!("{}: {name}{message}", step.outcome));
+        lines.push(Line {
+            at: start + step.seconds.unwrap_or_default(),
+            class: format!("step {class}"),
+            text,
+            log: None,
+        });
+    }
+    lines
+}
+
+fn class(what: &What) -> &'static str {
+    match what {
+        What::Fault { heals: false, .. } => "fault",
+        What::Fault { heals: true, .. } => "heal",
+        What::Violation { .. } | What::Unexplained { .. } => "failed",
+        What::Choice { .. } => "choice",
+        What::Notice { .. } => "note",
+        _ => "",
+    }
+}
+
+fn machine(what: &What) -> Option<&str> {
+    match what {
+        What::Machine { machine, .. } | What::Fault { machine, .. } | What::Etcd { machine, .. } => Some(machine),
+        What::Unexplained { machine, .. } => Some(machine),
+        What::Node { node, .. } => Some(node),
+        _ => None,
+    }
+}
