@@ -287,7 +287,21 @@ pub enum What {
         status: Option<u16>,
         /// Milliseconds until the answer was complete or the request failed.
         latency_ms: f64,
+        /// The machine whose server was at the other end, if its certificate told.
+        #[serde(default)]
+        server: Option<String>,
         /// What went wrong.
+        error: Option<String>,
+    },
+    /// Whether the API server of a master, asked directly, says that it is ready, whenever that changes.
+    Readyz {
+        /// The machine that it is on.
+        machine: String,
+        /// Whether it says so.
+        ready: bool,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
+        /// What is wrong.
         error: Option<String>,
     },
     /// The health of an etcd member as it tells it itself, whenever it changes.

@@ -125,7 +125,7 @@ impl Story {
     fn sample(self, sent: f64, done: f64, ok: bool) -> Self {
         let error = (!ok).then(|| "connection refused".to_owned());
         let latency_ms = (done - sent) * 1000.0;
-        self.add(done, What::ApiSample { ok, status: None, latency_ms, error })
+        self.add(done, What::ApiSample { ok, status: None, latency_ms, server: None, error })
     }
 
     fn holds(&self, check: &Check, since: f64) {

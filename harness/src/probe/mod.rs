@@ -1,11 +1,15 @@
 //! What watches the cluster in the background all along, and feeds the checks by way of events.
 
 mod api;
+mod door;
 mod etcd;
+mod readyz;
 mod watch;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use door::{Door, Faces};
 
 use crate::cluster::{Access, AccessError};
 use crate::record::Recorder;
@@ -30,7 +34,15 @@ impl Observers {
         let mut tasks = JoinSet::new();
         let client = access.through_balancer().await?;
         watch::start(&mut tasks, &client, recorder, &nudged, &cancel);
-        tasks.spawn(api::sample(access.through_balancer().await?, recorder.clone(), cancel.clone()));
+        let faces = Faces::default();
+        let (uri, tls) = access.tls_through_balancer().await?;
+        tasks.spawn(api::sample(Door::new(&uri, tls)?, faces.clone(), recorder.clone(), cancel.clone()));
+        for machine in topology.masters() {
+            let (name, nudged) = (machine.name.to_string(), nudged.clone());
+            let (uri, tls) = access.tls_directly(machine.ip).await?;
+            let door = Door::new(&uri, tls)?;
+            tasks.spawn(readyz::look(door, name, faces.clone(), recorder.clone(), nudged, cancel.clone()));
+        }
         for machine in topology.masters() {
             let client = access.etcd_member(machine.ip).await?;
             let look = etcd::look(client, machine.name.to_string(), recorder.clone(), nudged.clone(), cancel.clone());

@@ -95,7 +95,7 @@ impl Log {
 
     pub(crate) fn sample(&mut self, at: f64, ok: bool, latency_ms: f64) {
         let error = (!ok).then(|| "connection reset by peer".to_owned());
-        self.add(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, error });
+        self.add(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, server: None, error });
     }
 
     pub(crate) fn node(&mut self, at: f64, node: &str, ready: &str) {

@@ -81,6 +81,8 @@ pub(super) fn describe(what: &What) -> Option<String> {
         What::DaemonSet { name, desired, ready, .. } => format!("DaemonSet {name}: {ready} of {desired} pods ready"),
         What::Etcd { machine, healthy: true, .. } => format!("etcd on {machine} is healthy"),
         What::Etcd { machine, error, .. } => format!("etcd on {machine} is not healthy{}", because(error)),
+        What::Readyz { machine, ready: true, .. } => format!("the API server on {machine} is ready"),
+        What::Readyz { machine, error, .. } => format!("the API server on {machine} is not ready{}", because(error)),
         What::Watch { of, connected: false, error } => format!("the watch of {of} was cut{}", because(error)),
         What::Violation { invariant, message } => format!("violated {invariant}: {message}"),
         What::Notice { message } => format!("note: {message}"),
