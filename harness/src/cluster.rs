@@ -85,17 +85,20 @@ impl Access {
         Ok(kubeconfig)
     }
 
-    /// An HTTPS client of the etcd member at an address.
-    pub async fn etcd_member(&self, address: Ipv4Addr) -> Result<Client, AccessError> {
+    /// The address of an etcd member, and the credentials of its clients for connections of one's own.
+    pub async fn tls_etcd_member(&self, address: Ipv4Addr) -> Result<(Uri, ClientConfig), AccessError> {
+        tls(self.kubeconfig_of_etcd(address)?).await
+    }
+
+    fn kubeconfig_of_etcd(&self, address: Ipv4Addr) -> Result<Kubeconfig, AccessError> {
         let path = |file: &str| self.etcd(file).display().to_string();
-        let kubeconfig = serde_json::from_value(serde_json::json!({
+        Ok(serde_json::from_value(serde_json::json!({
             "clusters": [{ "name": "etcd", "cluster": {
                 "server": format!("https://{address}:2379"), "certificate-authority": path("ca.crt") } }],
             "users": [{ "name": "etcd", "user": { "client-certificate": path("client.crt"), "client-key": path("client.key") } }],
             "contexts": [{ "name": "etcd", "context": { "cluster": "etcd", "user": "etcd" } }],
             "current-context": "etcd",
-        }))?;
-        client(kubeconfig).await
+        }))?)
     }
 
     /// The folder itself.

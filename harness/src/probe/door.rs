@@ -7,18 +7,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HOST};
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty};
+use http::request::Builder;
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::cluster::AccessError;
+
+/// The body of an answer that is complete, with its trailers.
+pub(super) type Collected = http_body_util::Collected<Bytes>;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -36,6 +42,12 @@ pub(super) enum Unanswered {
     Http(#[from] hyper::Error),
     #[error(transparent)]
     Request(#[from] http::Error),
+    #[error("gRPC: {0}")]
+    Grpc(String),
+    #[error("HTTP status {0}")]
+    Status(u16),
+    #[error("the answer cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
 }
 
 /// Where connections to an API server, or to a balancer in front of several, begin.
@@ -49,7 +61,7 @@ pub(super) struct Door {
 
 /// A connection. The server's end notices when it is dropped.
 pub(super) struct Line {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     authority: String,
     /// The certificate that the server showed.
     certificate: Vec<u8>,
@@ -57,35 +69,77 @@ pub(super) struct Line {
 }
 
 impl Door {
-    /// The door at an address, with the credentials of a client.
-    pub(super) fn new(uri: &Uri, mut config: ClientConfig) -> Result<Self, AccessError> {
+    /// The door at an address, with the credentials of a client, for `http/1.1` or `h2`.
+    pub(super) fn new(uri: &Uri, mut config: ClientConfig, protocol: &str) -> Result<Self, AccessError> {
         // A session that is resumed shows no certificate, and a new client has none to resume.
         config.resumption = Resumption::disabled();
         let host = uri.host().unwrap_or_default().to_owned();
         let name = ServerName::try_from(host.clone()).map_err(|_| AccessError::Address(uri.to_string()))?;
+        config.alpn_protocols = vec![protocol.into()];
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), host, port: uri.port_u16().unwrap_or(443), name })
     }
 
     /// A new connection.
     pub(super) async fn open(&self) -> Result<Line, Unanswered> {
-        let tcp = tokio::time::timeout(CONNECT, TcpStream::connect((self.host.as_str(), self.port))).await;
-        let tcp = tcp.map_err(|_| Unanswered::Slow)?.map_err(Unanswered::Connect)?;
-        tcp.set_nodelay(true).map_err(Unanswered::Connect)?;
-        let stream = self.tls.connect(self.name.clone(), tcp).await.map_err(Unanswered::Tls)?;
+        let stream = self.connect().await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let certificate = shown.map(|certificate| certificate.to_vec()).unwrap_or_default();
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Its error is told to whoever waits for an answer.
         let task = tokio::spawn(async move { _ = connection.await });
-        Ok(Line { sender, authority: format!("{}:{}", self.host, self.port), certificate, task })
+        Ok(Line { sender, authority: self.authority(), certificate, task })
+    }
+
+    /// The answer to one request over HTTP/2, and a connection of its own.
+    pub(super) async fn call(&self, request: Request<Full<Bytes>>) -> Result<Response<Collected>, Unanswered> {
+        let (mut sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(self.connect().await?)).await?;
+        let answer = async {
+            let (head, body) = sender.send_request(request).await?.into_parts();
+            Ok(Response::from_parts(head, body.collect().await?))
+        };
+        tokio::select! {
+            answer = answer => answer,
+            Err(error) = connection => Err(error.into()),
+        }
+    }
+
+    /// The address of a path here.
+    pub(super) fn uri(&self, path: &str) -> String {
+        format!("https://{}{path}", self.authority())
+    }
+
+    fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, Unanswered> {
+        let tcp = tokio::time::timeout(CONNECT, TcpStream::connect((self.host.as_str(), self.port))).await;
+        let tcp = tcp.map_err(|_| Unanswered::Slow)?.map_err(Unanswered::Connect)?;
+        tcp.set_nodelay(true).map_err(Unanswered::Connect)?;
+        self.tls.connect(self.name.clone(), tcp).await.map_err(Unanswered::Tls)
     }
 }
 
 impl Line {
+    /// Whether the other end is known to have gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     /// The answer to a GET request.
     pub(super) async fn get(&mut self, path: &str) -> Result<(StatusCode, Bytes), Unanswered> {
-        let request = Request::get(path).header(HOST, &self.authority).header(ACCEPT, "application/json, */*");
-        let response = self.sender.send_request(request.body(Empty::new())?).await?;
+        self.send(Request::get(path), Bytes::new()).await
+    }
+
+    /// The answer to a POST request.
+    pub(super) async fn post(&mut self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Unanswered> {
+        self.send(Request::post(path), body).await
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Result<(StatusCode, Bytes), Unanswered> {
+        let request = request.header(HOST, &self.authority).header(ACCEPT, "application/json, */*");
+        let response = self.sender.send_request(request.body(Full::new(body))?).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }

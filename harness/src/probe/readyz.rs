@@ -35,19 +35,27 @@ pub(super) async fn look(
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut before, mut line) = (None, None);
+    let mut due = false;
     loop {
-        tokio::select! {
+        let asked = tokio::select! {
+            biased;
             () = cancel.cancelled() => break,
-            _ = ticks.tick() => {}
-            _ = nudge.changed() => before = None,
-        }
-        let seen = tokio::select! {
-            () = cancel.cancelled() => break,
-            asked = tokio::time::timeout(PATIENCE, ask(&door, &machine, &faces, &mut line)) => match asked {
-                Ok(Ok(seen)) => seen,
-                Ok(Err(error)) => Seen { status: None, error: Some(watch::chain(&error)) },
-                Err(_) => Seen { status: None, error: Some(format!("no answer within {PATIENCE:?}")) },
-            },
+            // What is asked already may be answered by what was before, on a connection that is then of no use.
+            _ = nudge.changed() => {
+                (before, line, due) = (None, if due { None } else { line }, true);
+                continue;
+            }
+            _ = ticks.tick(), if !due => {
+                due = true;
+                continue;
+            }
+            asked = tokio::time::timeout(PATIENCE, ask(&door, &machine, &faces, &mut line)), if due => asked,
+        };
+        due = false;
+        let seen = match asked {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(error)) => Seen { status: None, error: Some(watch::chain(&error)) },
+            Err(_) => Seen { status: None, error: Some(format!("no answer within {PATIENCE:?}")) },
         };
         if seen.status.is_none() {
             line = None;
@@ -94,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_keeps_a_server_from_being_ready_is_named() {
-        let body = "[+]ping ok\n[-]etcd failed: reason withheld\n[-]shutdown failed: reason withheld\nreadyz check failed";
+        let body =
+            "[+]ping ok\n[-]etcd failed: reason withheld\n[-]shutdown failed: reason withheld\nreadyz check failed";
         for (status, body, error) in [
             (200, "ok", None),
             (500, body, Some("HTTP status 500: etcd, shutdown")),
