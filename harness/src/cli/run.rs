@@ -143,7 +143,8 @@ fn show(args: &Args, session: &Session) -> tokio::task::JoinHandle<()> {
         (_, _, true) => Mode::Json,
         _ => Mode::Normal,
     };
-    let mut terminal = Terminal::new(View::detect(mode)).evidence(session.path());
+    let (evidence, log) = (session.path(), session.path().join("events.jsonl"));
+    let mut terminal = Terminal::new(View::detect(mode)).evidence(evidence).log(log);
     let mut events = session.recorder().follow();
     let clock = session.recorder().clock();
     tokio::spawn(async move {

@@ -9,6 +9,7 @@ pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod numbers;
+pub mod observed;
 mod paint;
 pub mod span;
 pub mod summary;
