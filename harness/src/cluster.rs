@@ -4,13 +4,19 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Uri;
+use kube::client::ConfigExt;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use rustls::ClientConfig;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long an answer may pause. Longer than the pauses of any watch that the seed's balancer leaves alone.
 const READ: Duration = Duration::from_secs(15);
+
+/// The port of every API server.
+const API_PORT: u16 = 6443;
 
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +30,9 @@ pub enum AccessError {
     /// A description of how to reach etcd is wrong.
     #[error("etcd's credentials cannot be used: {0}")]
     Etcd(#[from] serde_json::Error),
+    /// The address of an API server is none.
+    #[error("{0} is no address of an API server")]
+    Address(String),
 }
 
 /// The folder with the cluster's credentials.
@@ -53,23 +62,54 @@ impl Access {
         client(Kubeconfig::read_from(self.kubeconfig())?).await
     }
 
-    /// An HTTPS client of the etcd member at an address.
-    pub async fn etcd_member(&self, address: Ipv4Addr) -> Result<Client, AccessError> {
+    /// A client of the API server at an address, past the balancer.
+    pub async fn directly(&self, address: Ipv4Addr) -> Result<Client, AccessError> {
+        client(self.kubeconfig_of(address)?).await
+    }
+
+    /// The address of the balancer, and the credentials of the administrator for connections of one's own.
+    pub async fn tls_through_balancer(&self) -> Result<(Uri, ClientConfig), AccessError> {
+        tls(Kubeconfig::read_from(self.kubeconfig())?).await
+    }
+
+    /// The same for the API server at an address, past the balancer.
+    pub async fn tls_directly(&self, address: Ipv4Addr) -> Result<(Uri, ClientConfig), AccessError> {
+        tls(self.kubeconfig_of(address)?).await
+    }
+
+    fn kubeconfig_of(&self, address: Ipv4Addr) -> Result<Kubeconfig, AccessError> {
+        let mut kubeconfig = Kubeconfig::read_from(self.kubeconfig())?;
+        for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+            cluster.server = Some(format!("https://{address}:{API_PORT}"));
+        }
+        Ok(kubeconfig)
+    }
+
+    /// The address of an etcd member, and the credentials of its clients for connections of one's own.
+    pub async fn tls_etcd_member(&self, address: Ipv4Addr) -> Result<(Uri, ClientConfig), AccessError> {
+        tls(self.kubeconfig_of_etcd(address)?).await
+    }
+
+    fn kubeconfig_of_etcd(&self, address: Ipv4Addr) -> Result<Kubeconfig, AccessError> {
         let path = |file: &str| self.etcd(file).display().to_string();
-        let kubeconfig = serde_json::from_value(serde_json::json!({
+        Ok(serde_json::from_value(serde_json::json!({
             "clusters": [{ "name": "etcd", "cluster": {
                 "server": format!("https://{address}:2379"), "certificate-authority": path("ca.crt") } }],
             "users": [{ "name": "etcd", "user": { "client-certificate": path("client.crt"), "client-key": path("client.key") } }],
             "contexts": [{ "name": "etcd", "context": { "cluster": "etcd", "user": "etcd" } }],
             "current-context": "etcd",
-        }))?;
-        client(kubeconfig).await
+        }))?)
     }
 
     /// The folder itself.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+async fn tls(kubeconfig: Kubeconfig) -> Result<(Uri, ClientConfig), AccessError> {
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok((config.cluster_url.clone(), config.rustls_client_config()?))
 }
 
 async fn client(kubeconfig: Kubeconfig) -> Result<Client, AccessError> {

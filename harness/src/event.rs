@@ -295,8 +295,89 @@ pub enum What {
         status: Option<u16>,
         /// Milliseconds until the answer was complete or the request failed.
         latency_ms: f64,
+        /// The machine whose server was at the other end, if its certificate told.
+        #[serde(default)]
+        server: Option<String>,
         /// What went wrong.
         error: Option<String>,
+    },
+    /// Whether the API server of a master, asked directly, says that it is ready, whenever that changes.
+    Readyz {
+        /// The machine that it is on.
+        machine: String,
+        /// Whether it says so.
+        ready: bool,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
+        /// What is wrong.
+        error: Option<String>,
+    },
+    /// One write through the balancer.
+    Write {
+        /// Its number, from 1.
+        seq: u64,
+        /// The object that it makes or changes, a ConfigMap in the namespace `quorate-writes`.
+        object: String,
+        /// Whether the API acknowledged it. One that was not may have happened all the same.
+        acknowledged: bool,
+        /// The revision that etcd gave it.
+        revision: Option<u64>,
+        /// Milliseconds until it was acknowledged or failed.
+        latency_ms: f64,
+        /// What went wrong.
+        error: Option<String>,
+    },
+    /// All that was written was read back with a quorum, and held against what was acknowledged.
+    WritesAudit {
+        /// The machine whose API server read it.
+        server: String,
+        /// How many writes had been acknowledged by then.
+        acknowledged: usize,
+        /// The number of the last of them.
+        last: u64,
+        /// How many of them are not there.
+        lost: usize,
+        /// How many of them have another revision than was acknowledged, or one that does not grow.
+        disordered: usize,
+        /// Some of the lost and disordered ones.
+        examples: Vec<String>,
+    },
+    /// The long watch of all writes through the balancer changed its state, or missed or repeated something.
+    Stream {
+        /// `delivers`; `cut`; or `stalls`: a write that was acknowledged was not delivered for a second.
+        state: String,
+        /// Seconds since it last had delivered all that it should have; 0 if it does.
+        gap: f64,
+        /// The latest revision that it delivered.
+        revision: u64,
+        /// How many changes it delivered so far.
+        delivered: u64,
+        /// How many acknowledged writes it left out so far.
+        missed: u64,
+        /// How many changes it delivered a second time so far.
+        repeated: u64,
+        /// How often it could not be taken up where it was cut, so that all had to be listed anew.
+        relisted: u64,
+        /// What cut it.
+        error: Option<String>,
+    },
+    /// How pods reached each other by HTTP when it was last tried.
+    Reach {
+        /// The DaemonSet that they belong to.
+        of: String,
+        /// The port that they were asked on.
+        port: u16,
+        /// The machines that a pod was asked on.
+        machines: Vec<String>,
+        /// The pairs that did not reach each other, one sentence each.
+        failed: Vec<String>,
+    },
+    /// The members of etcd were asked for a hash of everything at one revision.
+    EtcdHash {
+        /// The revision.
+        revision: u64,
+        /// Each member's hash by its machine. Members that are at an earlier revision, or silent, have none.
+        hashes: BTreeMap<String, u32>,
     },
     /// The health of an etcd member as it tells it itself, whenever it changes.
     Etcd {
@@ -310,6 +391,15 @@ pub enum What {
         leader: Option<String>,
         /// How many members it knows.
         members: Option<usize>,
+        /// Its term: how often a leader was voted for.
+        #[serde(default)]
+        term: Option<u64>,
+        /// The revision that it has reached.
+        #[serde(default)]
+        revision: Option<u64>,
+        /// The alarms that are raised, as `NOSPACE`.
+        #[serde(default)]
+        alarms: Vec<String>,
         /// What is wrong.
         error: Option<String>,
     },

@@ -21,6 +21,10 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(5);
 /// How often a running program is looked at for its deadline and for cancellation.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How often it is looked whether a program that has run for long should be ended. That it ended is seen at once.
+const SELDOM: Duration = Duration::from_millis(250);
+/// How long a program runs until it has run for long.
+const LONG: Duration = Duration::from_secs(10);
 /// How long to wait for the end of the output of a program that has ended.
 const FINISH: Duration = Duration::from_millis(1);
 /// How many last lines of output an error shows.
@@ -352,7 +356,8 @@ impl Command {
     fn wait(&self, handle: &duct::Handle, reader: Option<&Reader>, cancel: &CancellationToken) -> Ended {
         let started = Instant::now();
         let ended = || {
-            let itself = !matches!(handle.wait_timeout(GLANCE), Ok(None));
+            let glance = if started.elapsed() < LONG { GLANCE } else { SELDOM };
+            let itself = !matches!(handle.wait_timeout(glance), Ok(None));
             let read = reader.is_none_or(Reader::is_finished);
             if itself && !read {
                 std::thread::sleep(FINISH);

@@ -11,7 +11,6 @@ pub mod story;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -20,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::Ipv4Net;
 use quorate::event::{Event, Verdict, What};
+use quorate::pack;
 use quorate::report::{Summary, history};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -362,5 +362,5 @@ pub fn label(folder: &Path) -> String {
 /// The folders of all runs whose log has begun.
 fn runs(state: &Path) -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(state.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| File::open(path.join("events.jsonl")).is_ok()).collect()
+    entries.filter(|path| pack::find(&path.join("events.jsonl")).is_some()).collect()
 }

@@ -65,7 +65,7 @@ impl Story {
     /// A request to the API was answered, or failed, after so many milliseconds.
     pub fn request(&mut self, at: f64, ok: bool, latency_ms: f64) {
         let error = (!ok).then(|| "connection refused".to_owned());
-        self.tell(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, error });
+        self.tell(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, server: None, error });
     }
 
     /// A log was written or gathered.
@@ -137,7 +137,8 @@ pub fn hour() -> Vec<Event> {
         story.node(at, &machine, n / 3 % 2 == 0);
         let (member, leader) = (Some(machine.clone()), Some(format!("master{}", n / 50 % 3 + 1)));
         let (healthy, members) = (n % 7 != 0, Some(3));
-        story.tell(at, What::Etcd { machine, healthy, member, leader, members, error: None });
+        let (term, revision, alarms, error) = (Some(2), Some(u64::from(n)), Vec::new(), None);
+        story.tell(at, What::Etcd { machine, healthy, member, leader, members, term, revision, alarms, error });
     }
     for n in 0..100_u32 {
         let (at, machine) = (100.0 + f64::from(n) * 34.0, format!("master{}", n % 3 + 1));

@@ -55,3 +55,26 @@ fn pods_that_are_still_on_a_lost_worker_are_named() {
 fn requests_that_a_tcp_check_sends_to_a_master_without_etcd_are_told() {
     fails("tcp-check-without-etcd.yaml", &["step 4", "the API does not answer through the balancer"]);
 }
+
+#[test]
+fn a_write_that_is_acknowledged_when_none_should_be_is_named() {
+    let run = fails("writes-not-stopped.yaml", &["step 3", "no write through the balancer acknowledged", "write "]);
+    run.because(&["was acknowledged, which was sent at"]);
+}
+
+#[test]
+fn the_machine_whose_lease_nobody_takes_over_is_named() {
+    let run = fails("lease-not-moved.yaml", &["step 7", "the lease of kube-scheduler moved within 25s"]);
+    run.because(&["holds the lease of kube-scheduler, as before `stop-service`", "seen so since"]);
+}
+
+#[test]
+fn the_pods_that_do_not_reach_each_other_are_named() {
+    let run = fails("pods-not-connected.yaml", &["step 3", "the pods of sh-cgi connected", "master2", "timed out"]);
+    let reason = run.reason();
+    for pair in
+        ["the pod on master1 does not reach the pod on master3", "the pod on master3 does not reach the pod on master1"]
+    {
+        assert!(!reason.contains(pair), "{}", run.story());
+    }
+}

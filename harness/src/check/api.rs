@@ -1,13 +1,15 @@
-//! Whether the API answers through the balancer, and how long it did not.
+//! Whether the API answers, through the balancer and directly, how long it did not, and how well it did.
 
 use std::time::Duration;
 
-use super::Judgement;
-use super::world::World;
-use crate::scenario::format_duration;
+use super::world::{Tallied, World};
+use super::{Judgement, targeted, unless};
+use crate::scenario::{Share, Target, format_duration};
 
 /// Failed requests in a row, all sent since the step began, after which the API counts as unreachable: two seconds of them.
 const UNREACHABLE: usize = 8;
+/// Requests of which a share or a percentile says something: ten seconds of them.
+const ENOUGH: usize = 40;
 
 /// Whether the API answers.
 pub(super) fn reachable(world: &World, since: f64) -> Judgement {
@@ -42,4 +44,63 @@ pub(super) fn outage(bound: Duration, world: &World) -> Option<String> {
         format!("no good answer of the API through the balancer for {length:.1} s, and less than {} is allowed; the last request met: {error}",
             format_duration(bound))
     })
+}
+
+/// Whether the API servers of some masters are ready, or are not, by their own word.
+pub(super) fn server(on: &Target, ready: bool, world: &World, since: f64) -> Judgement {
+    let names = targeted(on, world);
+    if names.is_empty() {
+        return Judgement::Unknown("nothing was chosen".into());
+    }
+    let seen = |name: &&str| world.servers.get(*name).filter(|server| server.at >= since);
+    if let Some(name) = names.iter().find(|name| seen(name).is_none()) {
+        return Judgement::Unknown(format!("the API server on {name} was not looked at since the step began"));
+    }
+    let missing = names.iter().filter_map(|name| match (seen(name)?, ready) {
+        (server, true) if !server.ready => {
+            let error = server.error.as_deref().unwrap_or("no reason given");
+            Some(format!("the API server on {name} is not ready: {error}, since {:.1} s", server.at))
+        }
+        (server, false) if server.ready => Some(format!("the API server on {name} is ready")),
+        _ => None,
+    });
+    unless(&missing.collect::<Vec<_>>())
+}
+
+/// Whether there were enough requests for a figure.
+pub(super) fn is_figure(world: &World, since: f64) -> bool {
+    tallied(world, since).nth(ENOUGH - 1).is_some()
+}
+
+/// How the share of failed requests is too large, if it is.
+pub(super) fn error_share(bound: Share, world: &World, since: f64) -> Option<String> {
+    let all = tallied(world, since).count();
+    let failed = tallied(world, since).filter(|request| !request.ok).count();
+    let share = 100.0 * failed as f64 / all.max(1) as f64;
+    (share >= bound.0).then(|| {
+        format!(
+            "{share:.2} % of the requests to the API through the balancer failed ({failed} of {all} since \
+            {since:.1} s), and less than {bound} is allowed"
+        )
+    })
+}
+
+/// How the slowest of good answers are too slow, if they are.
+pub(super) fn latency(bound: Duration, world: &World, since: f64) -> Option<String> {
+    let mut good: Vec<f64> = tallied(world, since).filter(|request| request.ok).map(|it| it.latency_ms).collect();
+    good.sort_by(f64::total_cmp);
+    // Nearest rank, as in reports.
+    let p99 = *good.get(((0.99 * good.len() as f64).ceil() as usize).max(1) - 1)?;
+    (p99 >= bound.as_secs_f64() * 1e3).then(|| {
+        format!(
+            "one of a hundred good answers of the API through the balancer took {p99:.0} ms or more ({} since \
+            {since:.1} s), and less than {} is allowed",
+            good.len(),
+            format_duration(bound)
+        )
+    })
+}
+
+fn tallied(world: &World, since: f64) -> impl Iterator<Item = &Tallied> {
+    world.tally.iter().filter(move |request| request.sent >= since)
 }

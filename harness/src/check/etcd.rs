@@ -1,6 +1,8 @@
-//! Whether the members of etcd serve, agree on a leader, and are all there.
+//! Whether the members of etcd serve, agree with each other, and are all there; or do not.
 
-use super::world::World;
+use std::collections::BTreeSet;
+
+use super::world::{Etcd, World};
 use super::{Judgement, unless};
 use crate::scenario::Topology;
 
@@ -9,9 +11,8 @@ pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since:
     let mut missing = Vec::new();
     let mut unseen = Vec::new();
     let mut leaders = Vec::new();
-    for machine in topology.members() {
-        let name = &machine.name;
-        match world.etcd.get(name.as_str()).filter(|member| member.at >= since) {
+    for (name, member) in seen(topology, world, since) {
+        match member {
             None => unseen.push(format!("the member on {name} was not looked at since the step began")),
             Some(member) if !member.healthy => {
                 missing.push(format!(
@@ -35,5 +36,63 @@ pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since:
         return Judgement::Unknown(unseen.join("; "));
     }
     missing.extend(unseen);
+    if missing.is_empty() { agreed(topology, world, since) } else { unless(&missing) }
+}
+
+/// Whether all members have the same data.
+fn agreed(topology: &Topology, world: &World, since: f64) -> Judgement {
+    let Some(hash) = world.hash.as_ref().filter(|hash| hash.at >= since) else {
+        return Judgement::Unknown("the members' data was not compared since the step began".into());
+    };
+    let behind: Vec<_> = topology
+        .members()
+        .filter(|machine| !hash.hashes.contains_key(machine.name.as_str()))
+        .map(|machine| format!("the member on {} has not reached revision {}", machine.name, hash.revision))
+        .collect();
+    if !behind.is_empty() {
+        return unless(&behind);
+    }
+    if hash.hashes.values().collect::<BTreeSet<_>>().len() > 1 {
+        let each: Vec<_> = hash.hashes.iter().map(|(name, hash)| format!("{name} {hash:08x}")).collect();
+        let revision = hash.revision;
+        return Judgement::NotYet(format!(
+            "the members' data differs at revision {revision}: hashes {}",
+            each.join(", ")
+        ));
+    }
+    Judgement::Holds
+}
+
+/// Whether no member follows a leader. One that does not answer follows none.
+pub(super) fn leaderless(topology: &Topology, world: &World, since: f64) -> Judgement {
+    let mut missing = Vec::new();
+    for (name, member) in seen(topology, world, since) {
+        let Some(member) = member else {
+            return Judgement::Unknown(format!("the member on {name} was not looked at since the step began"));
+        };
+        missing
+            .extend(member.leader.as_ref().map(|leader| format!("the member on {name} follows the leader {leader}")));
+    }
     unless(&missing)
+}
+
+/// Whether a member has raised an alarm.
+pub(super) fn alarmed(topology: &Topology, world: &World, since: f64) -> Judgement {
+    let mut unseen = None;
+    for (name, member) in seen(topology, world, since) {
+        match member {
+            Some(member) if !member.alarms.is_empty() => return Judgement::Holds,
+            Some(_) => {}
+            None => unseen = Some(format!("the member on {name} was not looked at since the step began")),
+        }
+    }
+    unseen.map_or(Judgement::NotYet("no etcd member has raised an alarm".into()), Judgement::Unknown)
+}
+
+/// Each machine that has a member, and the member as it was seen since the step began.
+fn seen<'a>(topology: &'a Topology, world: &'a World, since: f64) -> impl Iterator<Item = (&'a str, Option<&'a Etcd>)> {
+    topology.members().map(move |machine| {
+        let name = machine.name.as_str();
+        (name, world.etcd.get(name).filter(|member| member.at >= since))
+    })
 }

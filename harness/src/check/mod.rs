@@ -4,7 +4,11 @@ mod api;
 mod daemonset;
 mod deployment;
 mod etcd;
+mod lease;
 mod nodes;
+mod reach;
+mod stream;
+mod writes;
 /// The names under which observers tell what they have listed.
 pub(crate) mod names {
     pub(crate) use super::daemonset::{DAEMON_SETS, PODS};
@@ -13,7 +17,7 @@ pub(crate) mod names {
 }
 pub mod world;
 
-use crate::scenario::{Check, Invariant, Topology};
+use crate::scenario::{Check, Invariant, MachineName, Target, Topology};
 use world::World;
 
 /// What a check makes of the world.
@@ -42,6 +46,14 @@ pub fn judge(check: &Check, topology: &Topology, world: &World, since: f64) -> J
         Check::DaemonSet { name, pods } => daemonset::placed(name, *pods, topology, world, since),
         Check::Deployment { name, pods, on } => deployment::running(name, *pods, on, world, since),
         Check::EtcdHealthy { members } => etcd::healthy(*members, topology, world, since),
+        Check::EtcdLeaderless => etcd::leaderless(topology, world, since),
+        Check::EtcdAlarmed => etcd::alarmed(topology, world, since),
+        Check::ServerReady { on, ready } => api::server(on, *ready, world, since),
+        Check::WritesAcknowledged => writes::acknowledged(world, since),
+        Check::WritesStopped => writes::stopped(world, since),
+        Check::WritesPresent => writes::present(world, since),
+        Check::LeaseMoved { component } => lease::moved(*component, world, since),
+        Check::PodsConnected { of, port } => reach::connected(of, *port, world, since),
         Check::ApiReachable => api::reachable(world, since),
         Check::ApiUnreachable => api::unreachable(world, since),
         Check::Not(check) => match judge(check, topology, world, since) {
@@ -53,9 +65,15 @@ pub fn judge(check: &Check, topology: &Topology, world: &World, since: f64) -> J
 }
 
 /// Says how an invariant is violated right now, if it is. It has been watched since `since`, in seconds of the run.
+/// What bounds a figure over the whole time is left to [`final_violation`].
 pub fn violation(invariant: &Invariant, topology: &Topology, world: &World, since: f64) -> Option<String> {
     match invariant {
         Invariant::ApiOutageBelow(bound) => api::outage(*bound, world),
+        Invariant::ApiErrorShareBelow(_) | Invariant::ApiLatencyBelow(_) => None,
+        Invariant::WritesNoneLost => writes::lost(world),
+        Invariant::WatchNoneMissed => stream::missed(world),
+        Invariant::WatchNoneRepeated => stream::repeated(world),
+        Invariant::WatchGapBelow(bound) => stream::gap(*bound, world, since),
         Invariant::Stays(check) => match judge(check, topology, world, since) {
             Judgement::NotYet(reason) => Some(format!("{check} should stay true, but {reason}")),
             Judgement::Holds | Judgement::Unknown(_) => None,
@@ -63,10 +81,22 @@ pub fn violation(invariant: &Invariant, topology: &Topology, world: &World, sinc
     }
 }
 
+/// Says how an invariant is violated by what was seen in the whole time from `since` on, which is over.
+pub fn final_violation(invariant: &Invariant, topology: &Topology, world: &World, since: f64) -> Option<String> {
+    match invariant {
+        Invariant::ApiErrorShareBelow(bound) => api::error_share(*bound, world, since),
+        Invariant::ApiLatencyBelow(bound) => api::latency(*bound, world, since),
+        _ => violation(invariant, topology, world, since),
+    }
+}
+
 /// Whether enough has been seen since `since` to judge an invariant.
 pub fn is_judged(invariant: &Invariant, topology: &Topology, world: &World, since: f64) -> bool {
     match invariant {
         Invariant::ApiOutageBelow(_) => world.samples.iter().any(|sample| sample.sent >= since),
+        Invariant::ApiErrorShareBelow(_) | Invariant::ApiLatencyBelow(_) => api::is_figure(world, since),
+        Invariant::WritesNoneLost => writes::is_audited(world),
+        Invariant::WatchNoneMissed | Invariant::WatchNoneRepeated | Invariant::WatchGapBelow(_) => world.stream.begun,
         Invariant::Stays(check) => !matches!(judge(check, topology, world, since), Judgement::Unknown(_)),
     }
 }
@@ -80,6 +110,14 @@ fn unlisted(of: &str, world: &World, since: f64) -> Option<Judgement> {
     let why = listing.and_then(|listing| listing.error.as_deref()).unwrap_or("no answer yet");
     let reason = format!("{of} could not be listed through the balancer since the step began: {why}");
     Some(Judgement::Unknown(reason))
+}
+
+/// The machines that a target means by now.
+fn targeted<'a>(target: &'a Target, world: &'a World) -> Vec<&'a str> {
+    match target {
+        Target::Machines(machines) => machines.iter().map(MachineName::as_str).collect(),
+        Target::Part(_) | Target::Chosen => world.chosen.iter().map(String::as_str).collect(),
+    }
 }
 
 /// It holds if nothing is missing; all that is becomes one sentence.

@@ -1,8 +1,8 @@
 //! Whether nodes are Ready, believed only where their kubelet has shown itself since something was last done to it.
 
 use super::world::World;
-use super::{Judgement, unless, unlisted};
-use crate::scenario::{MachineName, NodeState, Target, Topology};
+use super::{Judgement, targeted, unless, unlisted};
+use crate::scenario::{NodeState, Target, Topology};
 
 /// The name under which nodes are watched.
 pub(crate) const NODES: &str = "nodes";
@@ -25,10 +25,7 @@ pub(super) fn some(target: &Target, is: NodeState, world: &World, since: f64) ->
     if let Some(unknown) = unlisted(NODES, world, since).or_else(|| unlisted(LEASES, world, since)) {
         return unknown;
     }
-    let names: Vec<&str> = match target {
-        Target::Machines(machines) => machines.iter().map(MachineName::as_str).collect(),
-        Target::Part(_) | Target::Chosen => world.chosen.iter().map(String::as_str).collect(),
-    };
+    let names = targeted(target, world);
     if names.is_empty() {
         return Judgement::Unknown("nothing was chosen".into());
     }

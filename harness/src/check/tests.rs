@@ -12,6 +12,8 @@ use crate::scenario::{
     Check, Invariant, LoadOptions, MachineName, NodeState, Placement, Target, Topology, load_topology,
 };
 
+mod observed;
+
 const MASTERS: [&str; 3] = ["master1", "master2", "master3"];
 
 fn wall(at: f64) -> Timestamp {
@@ -43,7 +45,7 @@ impl Story {
                 .pod(10.0, &format!("sh-cgi-{master}"), Some(master), 8.0)
                 .etcd(10.0, master, Ok(("1", 3)));
         }
-        story.daemon_set(10.0, true).listed(10.0)
+        story.daemon_set(10.0, true).listed(10.0).hashes(10.0, &[("master1", 7), ("master2", 7), ("master3", 7)])
     }
 
     fn add(mut self, at: f64, what: What) -> Self {
@@ -113,12 +115,22 @@ impl Story {
     fn etcd(self, at: f64, machine: &str, is: Result<(&str, usize), &str>) -> Self {
         let (leader, members) = is.map_or((None, None), |(leader, members)| (Some(leader.to_owned()), Some(members)));
         let (machine, member, error) = (machine.to_owned(), None, is.err().map(str::to_owned));
-        self.add(at, What::Etcd { machine, healthy: is.is_ok(), member, leader, members, error })
+        let (term, revision, alarms) = (None, None, Vec::new());
+        self.add(
+            at,
+            What::Etcd { machine, healthy: is.is_ok(), member, leader, members, term, revision, alarms, error },
+        )
+    }
+
+    /// Each member's hash at revision 100.
+    fn hashes(self, at: f64, hashes: &[(&str, u32)]) -> Self {
+        let hashes = hashes.iter().map(|(machine, hash)| ((*machine).to_owned(), *hash)).collect();
+        self.add(at, What::EtcdHash { revision: 100, hashes })
     }
 
     /// All watches have listed everything.
     fn listed(self, at: f64) -> Self {
-        let all = [names::NODES, names::LEASES, names::DAEMON_SETS, names::PODS];
+        let all = [names::NODES, names::LEASES, names::DAEMON_SETS, names::PODS, names::COMPONENT_LEASES];
         all.into_iter()
             .fold(self, |story, of| story.add(at, What::Watch { of: of.into(), connected: true, error: None }))
     }
@@ -139,7 +151,7 @@ impl Story {
     fn sample(self, sent: f64, done: f64, ok: bool) -> Self {
         let error = (!ok).then(|| "connection refused".to_owned());
         let latency_ms = (done - sent) * 1000.0;
-        self.add(done, What::ApiSample { ok, status: None, latency_ms, error })
+        self.add(done, What::ApiSample { ok, status: None, latency_ms, server: None, error })
     }
 
     fn holds(&self, check: &Check, since: f64) {

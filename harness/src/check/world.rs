@@ -14,6 +14,8 @@ const SAMPLES_KEPT: f64 = 60.0;
 /// What is known of the cluster. Built by nothing but [`World::apply`].
 #[derive(Debug, Default, Clone)]
 pub struct World {
+    /// The time of the latest event, in seconds of the run.
+    pub now: f64,
     /// Nodes by name.
     pub nodes: BTreeMap<String, Node>,
     /// Pods by name, gone ones left out.
@@ -22,14 +24,28 @@ pub struct World {
     pub daemon_sets: BTreeMap<String, DaemonSet>,
     /// Etcd members by the machine they are on.
     pub etcd: BTreeMap<String, Etcd>,
+    /// The last comparison of the data of etcd's members.
+    pub hash: Option<Hash>,
+    /// API servers as they tell it themselves, by the machine they are on.
+    pub servers: BTreeMap<String, Server>,
     /// The latest requests to the API through the balancer, oldest first.
     pub samples: VecDeque<Sample>,
+    /// All requests to the API through the balancer, for figures over the whole time.
+    pub tally: Vec<Tallied>,
+    /// What became of writes through the balancer.
+    pub writes: Writes,
+    /// The long watch of these writes.
+    pub stream: Stream,
+    /// How pods reached each other last, by their DaemonSet and the port they were asked on.
+    pub reach: BTreeMap<(String, u16), Reach>,
     /// The stretch without a good answer of the API that goes on, or went last.
     pub outage: Outage,
     /// When something was last done to a machine, by its name.
     pub disturbed: BTreeMap<String, Disturbance>,
     /// The machine of the holder of each control plane component's lease, by the component.
     pub leaders: BTreeMap<String, String>,
+    /// The latest thing that befell the cluster and was not the undoing of another.
+    pub befallen: Option<Befallen>,
     /// The machines that a part of the masters was last.
     pub chosen: Vec<String>,
     /// When each watch last had listed all of what it watches, and what cut it since, by what that is.
@@ -62,6 +78,8 @@ pub struct Pod {
     pub ready: bool,
     /// Whether it is being deleted.
     pub terminating: bool,
+    /// Its address.
+    pub address: Option<String>,
     /// When the newest of its containers started, by the node's clock.
     pub started: Option<Timestamp>,
 }
@@ -88,8 +106,123 @@ pub struct Etcd {
     pub leader: Option<String>,
     /// How many members it knows.
     pub members: Option<usize>,
+    /// The alarms that are raised.
+    pub alarms: Vec<String>,
     /// What is wrong.
     pub error: Option<String>,
+}
+
+/// A comparison of the data of etcd's members.
+#[derive(Debug, Clone)]
+pub struct Hash {
+    /// When it was made, in seconds of the run.
+    pub at: f64,
+    /// The revision at which they were compared.
+    pub revision: u64,
+    /// Each member's hash by its machine. Members that are at an earlier revision, or silent, have none.
+    pub hashes: BTreeMap<String, u32>,
+}
+
+/// An API server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// When it was looked at, in seconds of the run.
+    pub at: f64,
+    /// Whether it says that it is ready.
+    pub ready: bool,
+    /// What is wrong.
+    pub error: Option<String>,
+}
+
+/// A request to the API, as far as figures over the whole time need it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tallied {
+    /// When it was sent, in seconds of the run.
+    pub sent: f64,
+    /// Milliseconds until it was answered or failed.
+    pub latency_ms: f64,
+    /// Whether it was answered with success.
+    pub ok: bool,
+}
+
+/// What became of writes through the balancer.
+#[derive(Debug, Default, Clone)]
+pub struct Writes {
+    /// The latest of them, oldest first.
+    pub latest: VecDeque<Write>,
+    /// How many were acknowledged.
+    pub acknowledged: usize,
+    /// When the latest acknowledged one was sent, in seconds of the run, and its number.
+    pub last_good: Option<(f64, u64)>,
+    /// What was found when they were read back last.
+    pub audit: Option<Audit>,
+}
+
+/// One write.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// When it was sent, in seconds of the run.
+    pub sent: f64,
+    /// When its outcome was known.
+    pub done: f64,
+    /// Whether it was acknowledged.
+    pub acknowledged: bool,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// What was found when all writes were read back.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// When, in seconds of the run.
+    pub at: f64,
+    /// How many had been acknowledged by then.
+    pub acknowledged: usize,
+    /// How many of them are not there.
+    pub lost: usize,
+    /// How many of them are out of order.
+    pub disordered: usize,
+    /// Some of both.
+    pub examples: Vec<String>,
+}
+
+/// The long watch of all writes.
+#[derive(Debug, Default, Clone)]
+pub struct Stream {
+    /// Whether it has ever delivered what it should.
+    pub begun: bool,
+    /// Since when it does not, in seconds of the run.
+    pub gap_since: Option<f64>,
+    /// The stretches in which it did not and that are over: the end and the length of each, in seconds.
+    pub gaps: Vec<(f64, f64)>,
+    /// How many acknowledged writes it left out.
+    pub missed: u64,
+    /// How many changes it delivered a second time.
+    pub repeated: u64,
+    /// What cut it last.
+    pub error: Option<String>,
+}
+
+/// How pods reached each other.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// When it was tried, in seconds of the run.
+    pub at: f64,
+    /// The machines that a pod was asked on.
+    pub machines: Vec<String>,
+    /// The pairs that did not, one sentence each.
+    pub failed: Vec<String>,
+}
+
+/// Something that befell the cluster.
+#[derive(Debug, Clone)]
+pub struct Befallen {
+    /// The scenario's step that asked for it.
+    pub step: Option<usize>,
+    /// What it was, for people.
+    pub verb: String,
+    /// Who held the lease of each control plane component then.
+    pub leaders: BTreeMap<String, String>,
 }
 
 /// One request to the API through the balancer.
@@ -146,6 +279,7 @@ pub struct Listing {
 impl World {
     /// Takes in one more event.
     pub fn apply(&mut self, event: &Event) {
+        self.now = self.now.max(event.at);
         match &event.what {
             What::Node { node, ready, reason, .. } => self.node(event.at, node, ready, reason),
             What::NodeLease { node, renewed } => self.nodes.entry(node.clone()).or_default().renewed = Some(*renewed),
@@ -169,18 +303,25 @@ impl World {
                 }
             }
             What::ApiSample { ok, latency_ms, error, .. } => self.sample(event.at, *ok, *latency_ms, error.as_ref()),
-            What::Etcd { machine, healthy, member, leader, members, error } => {
-                let etcd = Etcd {
-                    at: event.at,
-                    healthy: *healthy,
-                    member: member.clone(),
-                    leader: leader.clone(),
-                    members: *members,
-                    error: error.clone(),
-                };
-                self.etcd.insert(machine.clone(), etcd);
+            What::Etcd { .. } => self.etcd(event.at, &event.what),
+            What::EtcdHash { revision, hashes } => {
+                self.hash = Some(Hash { at: event.at, revision: *revision, hashes: hashes.clone() });
             }
-            What::Fault { verb, machine, heals, begun, .. } => {
+            What::Readyz { machine, ready, error, .. } => {
+                self.servers.insert(machine.clone(), Server { at: event.at, ready: *ready, error: error.clone() });
+            }
+            What::Write { .. } => self.write(event.at, &event.what),
+            What::WritesAudit { acknowledged, lost, disordered, examples, .. } => {
+                let (acknowledged, lost, disordered) = (*acknowledged, *lost, *disordered);
+                let examples = examples.clone();
+                self.writes.audit = Some(Audit { at: event.at, acknowledged, lost, disordered, examples });
+            }
+            What::Stream { .. } => self.stream(event.at, &event.what),
+            What::Reach { of, port, machines, failed } => {
+                let reach = Reach { at: event.at, machines: machines.clone(), failed: failed.clone() };
+                self.reach.insert((of.clone(), *port), reach);
+            }
+            What::Fault { step, verb, machine, heals, begun, .. } => {
                 let before = self.disturbed.get(machine).and_then(|before| before.booted);
                 let booted = match verb.as_str() {
                     "start" => Some(*begun),
@@ -190,6 +331,11 @@ impl World {
                 };
                 let wall = if *heals { *begun } else { event.wall };
                 self.disturbed.insert(machine.clone(), Disturbance { wall, booted, verb: verb.clone() });
+                // What one step does to several machines is one thing.
+                let same = self.befallen.as_ref().is_some_and(|befallen| befallen.step == *step);
+                if !heals && !same {
+                    self.befallen = Some(Befallen { step: *step, verb: verb.clone(), leaders: self.leaders.clone() });
+                }
             }
             _ => {}
         }
@@ -204,8 +350,53 @@ impl World {
         reason.clone_into(&mut node.reason);
     }
 
+    fn etcd(&mut self, at: f64, what: &What) {
+        let What::Etcd { machine, healthy, member, leader, members, alarms, error, .. } = what else { return };
+        let etcd = Etcd {
+            at,
+            healthy: *healthy,
+            member: member.clone(),
+            leader: leader.clone(),
+            members: *members,
+            alarms: alarms.clone(),
+            error: error.clone(),
+        };
+        self.etcd.insert(machine.clone(), etcd);
+    }
+
+    fn write(&mut self, at: f64, what: &What) {
+        let What::Write { seq, acknowledged, latency_ms, error, .. } = what else { return };
+        let sent = at - latency_ms / 1000.0;
+        let writes = &mut self.writes;
+        writes.latest.push_back(Write { sent, done: at, acknowledged: *acknowledged, error: error.clone() });
+        while writes.latest.front().is_some_and(|write| write.done < at - SAMPLES_KEPT) {
+            writes.latest.pop_front();
+        }
+        if *acknowledged {
+            writes.acknowledged += 1;
+            writes.last_good = Some((sent, *seq));
+        }
+    }
+
+    fn stream(&mut self, at: f64, what: &What) {
+        let What::Stream { state, gap, missed, repeated, error, .. } = what else { return };
+        let stream = &mut self.stream;
+        (stream.missed, stream.repeated) = (*missed, *repeated);
+        if error.is_some() {
+            stream.error.clone_from(error);
+        }
+        if state == "delivers" {
+            if stream.begun && *gap > 0.0 {
+                stream.gaps.push((at, *gap));
+            }
+            (stream.begun, stream.gap_since) = (true, None);
+        } else {
+            stream.gap_since.get_or_insert(at - gap);
+        }
+    }
+
     fn pod(&mut self, what: &What) {
-        let What::Pod { owner, pod, node, phase, ready, terminating, started, .. } = what else { return };
+        let What::Pod { owner, pod, node, phase, ready, terminating, address, started } = what else { return };
         if phase == "absent" {
             self.pods.remove(pod);
             return;
@@ -216,6 +407,7 @@ impl World {
             phase: phase.clone(),
             ready: *ready,
             terminating: *terminating,
+            address: address.clone(),
             started: *started,
         };
         self.pods.insert(pod.clone(), state);
@@ -223,6 +415,7 @@ impl World {
 
     fn sample(&mut self, at: f64, ok: bool, latency_ms: f64, error: Option<&String>) {
         let sent = at - latency_ms / 1000.0;
+        self.tally.push(Tallied { sent, latency_ms, ok });
         self.samples.push_back(Sample { sent, done: at, ok, error: error.cloned() });
         while self.samples.front().is_some_and(|sample| sample.done < at - SAMPLES_KEPT) {
             self.samples.pop_front();

@@ -178,7 +178,8 @@ pub(super) fn planned(file: &Path, options: &LoadOptions) -> Option<(Scenario, P
 }
 
 fn show(mode: Mode, session: &Session) -> tokio::task::JoinHandle<Terminal> {
-    let mut terminal = Terminal::new(View::detect(mode)).evidence(session.path());
+    let (evidence, log) = (session.path(), session.path().join("events.jsonl"));
+    let mut terminal = Terminal::new(View::detect(mode)).evidence(evidence).log(log);
     let mut events = session.recorder().follow();
     let clock = session.recorder().clock();
     tokio::spawn(async move {

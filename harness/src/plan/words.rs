@@ -52,6 +52,16 @@ impl fmt::Display for Check {
                 write!(f, "{pods} pods of {name} on {on}")
             }
             Self::EtcdHealthy { members } => write!(f, "etcd healthy with {members} members"),
+            Self::EtcdLeaderless => write!(f, "etcd without a leader"),
+            Self::EtcdAlarmed => write!(f, "an alarm of etcd"),
+            Self::ServerReady { on, ready: true } => write!(f, "the API server on {on} ready"),
+            Self::ServerReady { on, ready: false } => write!(f, "the API server on {on} not ready"),
+            Self::WritesAcknowledged => write!(f, "writes through the balancer acknowledged"),
+            Self::WritesStopped => write!(f, "no write through the balancer acknowledged"),
+            Self::WritesPresent => write!(f, "all acknowledged writes there"),
+            Self::LeaseMoved { component } => write!(f, "the lease of {} moved", component.as_str()),
+            Self::PodsConnected { of, port: 8080 } => write!(f, "the pods of {of} connected"),
+            Self::PodsConnected { of, port } => write!(f, "the pods of {of} connected on port {port}"),
             Self::ApiReachable => write!(f, "the API reachable through the balancer"),
             Self::ApiUnreachable => write!(f, "the API unreachable through the balancer"),
             Self::Not(check) => write!(f, "not {check}"),
@@ -64,6 +74,16 @@ impl fmt::Display for Invariant {
         match self {
             Self::ApiOutageBelow(bound) => {
                 write!(f, "outages of the API through the balancer stay below {}", format_duration(*bound))
+            }
+            Self::ApiErrorShareBelow(bound) => write!(f, "less than {bound} of the requests to the API fail"),
+            Self::ApiLatencyBelow(bound) => {
+                write!(f, "99 of 100 good answers of the API come within less than {}", format_duration(*bound))
+            }
+            Self::WritesNoneLost => write!(f, "no acknowledged write is lost or out of order"),
+            Self::WatchNoneMissed => write!(f, "a watch through the balancer misses no acknowledged write"),
+            Self::WatchNoneRepeated => write!(f, "a watch through the balancer repeats nothing"),
+            Self::WatchGapBelow(bound) => {
+                write!(f, "gaps of a watch through the balancer stay below {}", format_duration(*bound))
             }
             Self::Stays(check) => write!(f, "always {check}"),
         }

@@ -12,6 +12,7 @@ pub mod junit;
 pub mod logs;
 pub mod markdown;
 pub mod numbers;
+pub mod observed;
 mod paint;
 pub mod schema;
 pub mod span;

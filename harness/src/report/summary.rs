@@ -12,6 +12,7 @@ use crate::event::{Event, Phase, Verdict, What};
 use super::api::{Api, api};
 use super::critical::{CriticalPath, path};
 use super::numbers::{Number, numbers, phase};
+use super::observed::{Observed, observed};
 use super::span::{Span, Step, spans, steps};
 use super::words::rounded;
 
@@ -44,6 +45,9 @@ pub struct Summary {
     pub notices: Vec<Notice>,
     /// The API through the balancer, from the scenario's first step to the end of its last.
     pub api: Option<Api>,
+    /// What was written, watched and voted for, from the scenario's first step to the end of its last.
+    #[serde(default)]
+    pub observed: Observed,
     /// How often a watch through the balancer was cut.
     pub watch_cuts: usize,
     /// The numbers worth comparing.
@@ -164,6 +168,7 @@ impl Summary {
             reason,
             steps: steps(events, &spans),
             api: api(events, from, to),
+            observed: observed(events, from, to),
             numbers: numbers(events, &spans, &facts.faults, facts.run.ended.then_some(end)),
             bring_up: phase(&spans, Phase::BringUp).map(|(from, to)| path(&spans, from, to)),
             whole,

@@ -96,7 +96,27 @@ impl Log {
 
     pub(crate) fn sample(&mut self, at: f64, ok: bool, latency_ms: f64) {
         let error = (!ok).then(|| "connection reset by peer".to_owned());
-        self.add(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, error });
+        self.add(at, What::ApiSample { ok, status: ok.then_some(200), latency_ms, server: None, error });
+    }
+
+    pub(crate) fn write(&mut self, at: f64, acknowledged: bool) {
+        let (seq, object, revision, error) = (1, "w-1".to_owned(), None, None);
+        self.add(at, What::Write { seq, object, acknowledged, revision, latency_ms: 4.0, error });
+    }
+
+    pub(crate) fn stream(&mut self, at: f64, state: &str, gap: f64) {
+        let (state, error) = (state.to_owned(), (state == "cut").then(|| "its server ended it".to_owned()));
+        let (revision, delivered, missed, repeated, relisted) = (7, 7, 0, 0, 0);
+        self.add(at, What::Stream { state, gap, revision, delivered, missed, repeated, relisted, error });
+    }
+
+    pub(crate) fn vote(&mut self, at: f64, term: u64, leads: bool) {
+        let what = etcd("master1".to_owned(), leads.then_some("8e9e05c52164694d"), None);
+        let What::Etcd { machine, healthy, member, leader, members, revision, alarms, error, .. } = what else {
+            return;
+        };
+        let term = Some(term);
+        self.add(at, What::Etcd { machine, healthy, member, leader, members, term, revision, alarms, error });
     }
 
     pub(crate) fn file(&mut self, at: f64, path: &str, role: &str, machine: Option<&str>, text: Option<&str>) {
@@ -116,7 +136,9 @@ impl Log {
 
     pub(crate) fn etcd(&mut self, at: f64, machine: &str, member: &str, leader: &str) {
         let (machine, member, leader) = (machine.to_owned(), Some(member.to_owned()), Some(leader.to_owned()));
-        self.add(at, What::Etcd { machine, healthy: true, member, leader, members: Some(3), error: None });
+        let (term, revision, alarms) = (Some(2), Some(1), Vec::new());
+        let (healthy, members, error) = (true, Some(3), None);
+        self.add(at, What::Etcd { machine, healthy, member, leader, members, term, revision, alarms, error });
     }
 
     pub(crate) fn befall(&mut self, at: f64, verb: &str, machine: &str, heals: bool) {
@@ -269,10 +291,16 @@ pub(crate) fn failed() -> Vec<Event> {
     let (invariant, seen) = ("api: outage-below 15s".to_owned(), "no good answer for 15.1 s".to_owned());
     log.add(158.0, What::Violation { invariant, message: seen });
     let (machine, error) = ("master2".to_owned(), Some("connection refused".to_owned()));
-    log.add(72.0, What::Etcd { machine, healthy: false, member: None, leader: None, members: None, error });
+    log.add(72.0, etcd(machine, None, error));
     log.clean_up(160.6);
     log.end(169.5, Verdict::Failed, &format!("step 4 (line 15): {message}"));
     log.finish()
+}
+
+fn etcd(machine: String, leader: Option<&str>, error: Option<String>) -> What {
+    let (member, leader, healthy) = (None, leader.map(str::to_owned), error.is_none());
+    let (members, term, revision, alarms) = (None, None, None, Vec::new());
+    What::Etcd { machine, healthy, member, leader, members, term, revision, alarms, error }
 }
 
 /// A run whose host lacks what it needs.

@@ -105,6 +105,19 @@ pub(super) fn number_lines(summary: &Summary) -> Vec<String> {
             lines.push(format!("{:<32} {:>9}  {more}", "API: median latency", format!("{:.0} ms", it.median)));
         }
     }
+    let observed = &summary.observed;
+    if let Some(it) = &observed.writes {
+        let missing = it.lost.map_or("not read back".to_owned(), |lost| format!("{lost} lost"));
+        let more = format!("({} not acknowledged, {missing})", it.unacknowledged);
+        lines.push(format!("{:<32} {:>9}  {more}", "acknowledged writes", it.acknowledged));
+    }
+    if let Some(it) = &observed.watch {
+        let more = format!("(cut {} times, {} missed, {} repeated)", it.cuts, it.missed, it.repeated);
+        lines.push(format!("{:<32} {:>9}  {more}", "watch of them: longest gap", time(it.longest_gap)));
+    }
+    if observed.leader_elections > 0 {
+        lines.push(format!("{:<32} {:>9}", "etcd: leader elections", observed.leader_elections));
+    }
     if summary.watch_cuts > 0 {
         lines.push(format!("{:<32} {:>9}", "watches cut", summary.watch_cuts));
     }

@@ -1,5 +1,7 @@
 //! How events and times are said, the same wherever they are shown.
 
+use std::collections::BTreeMap;
+
 use crate::event::{Event, Phase, Verdict, What};
 
 use super::span::Outcome;
@@ -79,17 +81,60 @@ pub(super) fn describe(what: &What) -> Option<String> {
         },
         What::DaemonSet { name, exists: false, .. } => format!("DaemonSet {name} does not exist"),
         What::DaemonSet { name, desired, ready, .. } => format!("DaemonSet {name}: {ready} of {desired} pods ready"),
+        What::Etcd { machine, healthy: true, leader: Some(leader), .. } => {
+            format!("etcd on {machine} is healthy and follows {leader}")
+        }
         What::Etcd { machine, healthy: true, .. } => format!("etcd on {machine} is healthy"),
         What::Etcd { machine, error, .. } => format!("etcd on {machine} is not healthy{}", because(error)),
+        What::Readyz { machine, ready: true, .. } => format!("the API server on {machine} is ready"),
+        What::Readyz { machine, error, .. } => format!("the API server on {machine} is not ready{}", because(error)),
         What::Watch { of, connected: false, error } => format!("the watch of {of} was cut{}", because(error)),
         What::Choice { part, machines, why, .. } => format!("{part} is {} ({why})", machines.join(", ")),
         What::ComponentLease { component, machine: Some(machine), .. } => format!("{component} of {machine} leads"),
         What::ComponentLease { component, .. } => format!("nobody holds the lease of {component}"),
+        What::Stream { state, gap, .. } if state == "delivers" && *gap > 0.0 => {
+            format!("the watch of writes delivers again after {}", time(*gap))
+        }
+        What::Stream { state, .. } if state == "delivers" => return None,
+        What::Stream { state, .. } if state == "stalls" => "the watch of writes stalls".to_owned(),
+        What::Stream { error, .. } => format!("the watch of writes was cut{}", because(error)),
+        What::WritesAudit { server, acknowledged, lost, disordered, .. } => {
+            format!(
+                "{acknowledged} acknowledged writes read back from {server}: {lost} lost, {disordered} out of order"
+            )
+        }
+        What::Reach { of, failed, .. } if !failed.is_empty() => {
+            format!("pods of {of} do not reach each other: {}", failed.join("; "))
+        }
+        What::EtcdHash { revision, hashes } if hashes.values().any(|hash| Some(hash) != hashes.values().next()) => {
+            format!("etcd's members differ at revision {revision}")
+        }
         What::Violation { invariant, message } => format!("violated {invariant}: {message}"),
         What::Notice { message } => format!("note: {message}"),
         What::Unexplained { message, .. } => format!("unexplained: {message}"),
         _ => return None,
     })
+}
+
+/// What was told last of each thing that is looked at anew for every check, whether or not it has changed.
+#[derive(Debug, Default)]
+pub(super) struct Told(BTreeMap<String, String>);
+
+impl Told {
+    /// What a change is, in one line, unless it was told already.
+    pub(super) fn describe(&mut self, what: &What) -> Option<String> {
+        let text = describe(what)?;
+        let key = match what {
+            What::Etcd { machine, .. } => format!("etcd {machine}"),
+            What::Readyz { machine, .. } => format!("readyz {machine}"),
+            What::Reach { of, .. } => format!("reach {of}"),
+            _ => return Some(text),
+        };
+        (self.0.get(&key) != Some(&text)).then(|| {
+            self.0.insert(key, text.clone());
+            text
+        })
+    }
 }
 
 /// Something that happened, in one line.
@@ -120,16 +165,31 @@ pub(super) fn around(events: &[Event], summary: &Summary) -> Vec<Moment> {
     let clean_up = starts(Phase::CleanUp).reduce(f64::min).unwrap_or(f64::INFINITY);
     // What happened in an earlier phase has its own steps and outcomes, and is no news here.
     let scenario = starts(Phase::Scenario).reduce(f64::min).filter(|start| *start <= moment).unwrap_or(0.0);
-    let all: Vec<Moment> = events
+    let mut told = Told::default();
+    let mut all: Vec<Moment> = events
         .iter()
-        .filter(|event| event.at >= scenario && event.at < clean_up)
+        .filter(|event| event.at < clean_up)
         .filter_map(|event| {
-            let text = ended(event, summary).or_else(|| describe(&event.what))?;
-            Some(Moment { at: event.at, text })
+            let text = ended(event, summary).or_else(|| told.describe(&event.what))?;
+            (event.at >= scenario).then_some(Moment { at: event.at, text })
         })
         .collect();
+    all.extend(outages(summary).filter(|it| it.at >= scenario && it.at < clean_up));
+    all.sort_by(|one, other| one.at.total_cmp(&other.at));
     let behind = all.partition_point(|other| other.at <= moment);
     all[behind.saturating_sub(BEFORE)..all.len().min(behind + BEHIND)].to_vec()
+}
+
+/// The beginnings and ends of all times without a good answer of the API, but for single requests that failed.
+fn outages(summary: &Summary) -> impl Iterator<Item = Moment> {
+    let outages = summary.api.iter().flat_map(|api| &api.outages).filter(|outage| outage.failed > 1);
+    outages.flat_map(|outage| {
+        let text = "the API stops answering through the balancer".to_owned();
+        let begins = Moment { at: outage.start, text };
+        let text = format!("the API answers through the balancer again, after {}", time(outage.seconds()));
+        let ends = (!outage.open).then_some(Moment { at: outage.end, text });
+        [Some(begins), ends].into_iter().flatten()
+    })
 }
 
 /// The end of a span that did not pass.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::monitor::{Monitor, Unmet};
-use super::{Failure, broken, choice};
+use super::{Failure, broken, choice, demand};
 use crate::event::{Phase, SpanId, Verdict};
 use crate::fault::Hand;
 use crate::fault::active::Active;
@@ -18,6 +18,8 @@ use crate::scenario::{Action, Check, Fault, Scenario, format_duration};
 
 /// How long all faults that last may take to be undone at the end of a run.
 const UNDO: Duration = Duration::from_secs(120);
+/// How long it may take at the end until all that was written was delivered and read back.
+const SETTLE: Duration = Duration::from_secs(45);
 /// How long it may take until something that is to be held can be looked at and is seen to be so.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -35,7 +37,16 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Runs the scenario's steps in order, up to the first that does not pass.
-    pub(super) async fn steps(&self, observers: &Observers, mut after: Vec<SpanId>) -> Result<(), Failure> {
+    pub(super) async fn steps(&self, observers: &Observers, after: Vec<SpanId>) -> Result<(), Failure> {
+        let invariants = demand::checks(&self.scenario.always);
+        let last = tokio::select! {
+            last = self.each_step(observers, after) => last?,
+            never = demand::attend(self, observers, &invariants) => match never {},
+        };
+        self.settle(observers, &last).await
+    }
+
+    async fn each_step(&self, observers: &Observers, mut after: Vec<SpanId>) -> Result<Vec<SpanId>, Failure> {
         for index in 0..self.plan.steps.len() {
             let planned = &self.plan.steps[index];
             let options =
@@ -46,8 +57,33 @@ impl Engine {
             ended.map_err(|failure| failure.in_step(index, planned))?;
             after = vec![span.id()];
         }
+        Ok(after)
+    }
+
+    /// Ends what wrote all along, reads back what it wrote, and judges what is judged at the end.
+    async fn settle(&self, observers: &Observers, after: &[SpanId]) -> Result<(), Failure> {
+        let options = SpanOptions { after, deadline: Some(SETTLE), ..SpanOptions::default() };
+        let span = self.recorder.span(Phase::Scenario, "judge the whole run", options);
         observers.refresh();
-        self.monitor.verdict(LOOK).await.map_or(Ok(()), |message| Err(Failure::Failed(message)))
+        let settled = tokio::time::timeout(SETTLE, async {
+            observers.settle().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")))?;
+            observers.audit(|why| span.progress(format!("the writes cannot be read back: {why}"))).await;
+            Ok(())
+        });
+        let settled = tokio::select! {
+            settled = settled => settled,
+            () = self.cancel.cancelled() => return Err(Failure::Interrupted),
+        };
+        let ended = match settled {
+            Ok(Err(broken)) => Err(broken),
+            Ok(Ok(())) | Err(_) => {
+                let invariants = &self.scenario.always;
+                let verdict = self.monitor.verdict(invariants, &self.scenario.topology, &self.recorder, LOOK).await;
+                verdict.map_or(Ok(()), |message| Err(Failure::Failed(message)))
+            }
+        };
+        self.end(&span, &ended);
+        ended
     }
 
     async fn step(&self, index: usize, span: &Span, observers: &Observers) -> Result<(), Failure> {
@@ -103,7 +139,10 @@ impl Engine {
         if let Some(check) = check {
             self.wait(check, LOOK, span, observers).await?;
         }
-        let held = self.monitor.hold(check, &self.scenario.topology, since, time, &self.cancel).await;
+        let held = tokio::select! {
+            held = self.monitor.hold(check, &self.scenario.topology, since, time, &self.cancel) => held,
+            never = demand::attend(self, observers, check.as_slice()) => match never {},
+        };
         held.map_err(|unmet| {
             let said = check.map(|check| format!("expected {check} for {}, but: ", format_duration(time)));
             unmet_failure(unmet, &said.unwrap_or_default())
@@ -113,7 +152,11 @@ impl Engine {
     async fn wait(&self, check: &Check, within: Duration, span: &Span, observers: &Observers) -> Result<(), Failure> {
         let since = self.recorder.now();
         observers.refresh();
-        let waited = self.monitor.until(check, &self.scenario.topology, since, within, span, &self.cancel).await;
+        let checks = [check];
+        let waited = tokio::select! {
+            waited = self.monitor.until(check, &self.scenario.topology, since, within, span, &self.cancel) => waited,
+            never = demand::attend(self, observers, &checks) => match never {},
+        };
         waited.map_err(|unmet| {
             unmet_failure(unmet, &format!("expected {check} within {}, but after that time: ", format_duration(within)))
         })

@@ -1,6 +1,7 @@
 //! A run from beginning to end: prepare, bring up, carry out, gather, remove. Whatever happens, it gets to its end.
 
 mod choice;
+mod demand;
 mod engine;
 mod evidence;
 mod gate;

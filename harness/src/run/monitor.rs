@@ -13,6 +13,20 @@ use crate::event::What;
 use crate::record::{Recorder, Span};
 use crate::scenario::{Check, Invariant, Topology};
 
+/// A reason why a check does not hold, and since when it has been this one, in seconds of the run.
+#[derive(Debug, Default)]
+struct Missing {
+    reason: String,
+    since: f64,
+}
+
+impl Missing {
+    fn said(self) -> String {
+        let Self { reason, since } = self;
+        format!("{reason} (seen so since {since:.1} s)")
+    }
+}
+
 /// Why waiting ended before what was expected came true.
 #[derive(Debug)]
 pub(super) enum Unmet {
@@ -103,21 +117,24 @@ impl Monitor {
         let (mut world, mut guarded) = (self.world.clone(), self.guarded.clone());
         let deadline = tokio::time::sleep(within);
         tokio::pin!(deadline);
-        let mut missing = String::new();
+        let mut missing = Missing::default();
         loop {
-            let judgement = check::judge(check, topology, &world.borrow_and_update(), since);
+            let (judgement, now) = {
+                let world = world.borrow_and_update();
+                (check::judge(check, topology, &world, since), world.now.max(since))
+            };
             match judgement {
                 Judgement::Holds => return Ok(()),
-                Judgement::NotYet(reason) | Judgement::Unknown(reason) if reason != missing => {
+                Judgement::NotYet(reason) | Judgement::Unknown(reason) if reason != missing.reason => {
                     span.progress(&reason);
-                    missing = reason;
+                    missing = Missing { reason, since: now };
                 }
                 Judgement::NotYet(_) | Judgement::Unknown(_) => {}
             }
             tokio::select! {
                 changed = world.changed() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
                 message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
-                () = &mut deadline => return Err(Unmet::Deadline(missing)),
+                () = &mut deadline => return Err(Unmet::Deadline(missing.said())),
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),
             }
         }
@@ -149,8 +166,15 @@ impl Monitor {
         }
     }
 
-    /// Waits until every invariant was looked at, and returns what keeps them from having held all along.
-    pub(super) async fn verdict(&self, patience: Duration) -> Option<String> {
+    /// Waits until every invariant was looked at, and returns what keeps them from having held all along. Figures over
+    /// the whole time are judged now, and their violation is recorded.
+    pub(super) async fn verdict(
+        &self,
+        invariants: &[Invariant],
+        topology: &Topology,
+        recorder: &Recorder,
+        patience: Duration,
+    ) -> Option<String> {
         let mut guarded = self.guarded.clone();
         // If the time is up, or nobody follows any more, what is known then counts.
         let _ = tokio::time::timeout(
@@ -159,9 +183,19 @@ impl Monitor {
         )
         .await;
         let Guarded { violation, unjudged } = guarded.borrow().clone();
+        if violation.is_some() {
+            return violation;
+        }
+        let last = |invariant| {
+            let since = self.armed.get().copied()?;
+            Some((invariant, check::final_violation(invariant, topology, &self.world.borrow(), since)?))
+        };
+        if let Some((invariant, message)) = invariants.iter().find_map(last) {
+            recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
+            return Some(message);
+        }
         let unjudged = unjudged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let never = (!unjudged.is_empty()).then(|| format!("it could never be seen whether this holds: {unjudged}"));
-        violation.or(never)
+        (!unjudged.is_empty()).then(|| format!("it could never be seen whether this holds: {unjudged}"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Fields, Table, Words, number, text};
 use super::target::Cast;
 use super::yaml::Node;
-use super::{Check, MachineName, NodeState, Placement, Role, Target, duration, name, target};
+use super::{Check, MachineName, NodeState, Placement, Role, Service, Target, duration, name, target};
 
 static ALL_READY: Words<()> = Words { what: "a state of all nodes", words: &[("ready", ())] };
 static NODE_STATE: Words<NodeState> =
@@ -18,11 +18,42 @@ static PLACEMENT: Words<Placement> = Words {
     what: "a placement of pods",
     words: &[("one-per-master", Placement::OnePerMaster), ("one-per-node", Placement::OnePerNode)],
 };
-static ETCD: Words<()> = Words { what: "a state of etcd", words: &[("healthy", ())] };
+static ETCD: Words<Etcd> = Words {
+    what: "a state of etcd",
+    words: &[("healthy", Etcd::Healthy), ("leaderless", Etcd::Leaderless), ("alarmed", Etcd::Alarmed)],
+};
+static WRITES: Words<fn() -> Check> = Words {
+    what: "a state of the writes",
+    words: &[
+        ("acknowledged", || Check::WritesAcknowledged),
+        ("stopped", || Check::WritesStopped),
+        ("present", || Check::WritesPresent),
+    ],
+};
+static COMPONENT: Words<Service> = Words {
+    what: "a component with a lease",
+    words: &[("kube-scheduler", Service::KubeScheduler), ("kube-controller-manager", Service::KubeControllerManager)],
+};
+static LEASE: Words<()> = Words { what: "what became of a lease", words: &[("moved", ())] };
+static CONNECTION: Words<()> = Words { what: "a state of pods", words: &[("connected", ())] };
 static API: Words<bool> = Words { what: "a state of the API", words: &[("reachable", true), ("unreachable", false)] };
+
+/// The port that the DaemonSet `sh-cgi` listens on.
+const PORT: u16 = 8080;
+
+#[derive(Debug, Clone, Copy)]
+enum Etcd {
+    Healthy,
+    Leaderless,
+    Alarmed,
+}
 
 const WITHIN: Field = required("within", "How long it may take until it is true", "within: 2m", duration::schema);
 const FOR: Field = required("for", "How long it stays true", "for: 30s", duration::schema);
+
+const fn optional(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> Field {
+    Field { name, doc, required: false, example, schema }
+}
 
 const fn required(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> Field {
     Field { name, doc, required: true, example, schema }
@@ -54,7 +85,7 @@ macro_rules! kind {
 
 /// All checks.
 #[rustfmt::skip]
-static KINDS: [Kind; 7] = [
+static KINDS: [Kind; 10] = [
     kind!("nodes", "an expectation of nodes", [
         required("nodes", "Every node is in this state", "nodes: ready", || ALL_READY.schema()),
     ], decode_nodes),
@@ -70,27 +101,34 @@ static KINDS: [Kind; 7] = [
         required("deployment", "The Deployment, in the namespace `default`", "deployment: web", name::domain_schema),
         required("pods", "The number of its Running and Ready pods", "pods: 4",
             || json!({ "type": "integer", "minimum": 1, "maximum": 1000 })),
-        Field {
-            name: "on",
-            doc: "The machines that they are on, and on no others. Default: all nodes",
-            required: false,
-            example: "on: [worker1, worker2]",
-            schema: target::schema,
-        },
+        optional("on", "The machines that they are on, and on no others. Default: all nodes", "on: [worker1, worker2]",
+            target::schema),
     ], decode_deployment),
     kind!("etcd", "an expectation of etcd", [
-        required("etcd", "Every member serves and follows the same leader", "etcd: healthy", || ETCD.schema()),
-        Field {
-            name: "members",
-            doc: "The number of members. Default: one for each etcd machine, or for each master if there are none",
-            required: false,
-            example: "members: 3",
-            schema: || json!({ "type": "integer", "minimum": 1 }),
-        },
+        required("etcd", "`healthy`: every member serves, follows the same leader, and agrees with the others; \
+            `leaderless`: no member follows one; `alarmed`: a member has raised an alarm",
+            "etcd: healthy", || ETCD.schema()),
+        optional("members", "The number of members when healthy. Default: one for each etcd machine, or for each \
+            master if there are none", "members: 3", || json!({ "type": "integer", "minimum": 1 })),
     ], decode_etcd),
     kind!("api", "an expectation of the API", [
         required("api", "Whether the API answers through the balancer", "api: reachable", || API.schema()),
+        optional("on", "The masters whose servers are asked directly instead, by `/readyz`", "on: master2", target::schema),
     ], decode_api),
+    kind!("writes", "an expectation of writes", [
+        required("writes", "`acknowledged`: the latest write through the balancer was; `stopped`: none is, and some were \
+            tried; `present`: all that were are there", "writes: acknowledged", || WRITES.schema()),
+    ], decode_writes),
+    kind!("lease", "an expectation of a lease", [
+        required("lease", "The component of the control plane", "lease: kube-scheduler", || COMPONENT.schema()),
+        required("is", "Another machine than before the latest fault holds it", "is: moved", || LEASE.schema()),
+    ], decode_lease),
+    kind!("pods", "an expectation of pods", [
+        required("pods", "They reach each other across machines by HTTP", "pods: connected", || CONNECTION.schema()),
+        required("of", "The DaemonSet, in the namespace `default`", "of: sh-cgi", name::domain_schema),
+        optional("port", "The port that they listen on. Default: 8080", "port: 8080",
+            || json!({ "type": "integer", "minimum": 1, "maximum": 65535 })),
+    ], decode_pods),
     kind!("not", "the contrary of an expectation", [
         required("not", "What is not true", "not: { nodes: ready }", || PLAIN.schema()),
     ], decode_not),
@@ -209,7 +247,7 @@ fn decode_daemonset(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> O
 }
 
 fn decode_etcd(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
-    let healthy = fields.read("etcd", problems, |n, p| ETCD.decode(n, p));
+    let state = fields.read("etcd", problems, |n, p| ETCD.decode(n, p));
     let all = cast.members();
     let what = if cast.external_etcd() { "etcd machines" } else { "masters" };
     let members = fields.read_or("members", all.unwrap_or(1), problems, |node, problems| {
@@ -223,13 +261,66 @@ fn decode_etcd(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opt
         }
         Some(members)
     });
-    healthy?;
-    Some(Check::EtcdHealthy { members: members? })
+    let (state, members) = (state?, members?);
+    if let (Etcd::Leaderless | Etcd::Alarmed, Some(node)) = (state, fields.get("members")) {
+        problems.error(&node.place, "the number of members is told of a healthy etcd only").mend("leave `members` out");
+        return None;
+    }
+    Some(match state {
+        Etcd::Healthy => Check::EtcdHealthy { members },
+        Etcd::Leaderless => Check::EtcdLeaderless,
+        Etcd::Alarmed => Check::EtcdAlarmed,
+    })
 }
 
-fn decode_api(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
-    let reachable = fields.read("api", problems, |n, p| API.decode(n, p))?;
-    Some(if reachable { Check::ApiReachable } else { Check::ApiUnreachable })
+fn decode_api(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
+    let reachable = fields.read("api", problems, |n, p| API.decode(n, p));
+    let on = fields.read_or("on", None, problems, |n, p| servers(n, cast, p).map(Some));
+    let (reachable, on) = (reachable?, on?);
+    Some(match (on, reachable) {
+        (Some(on), ready) => Check::ServerReady { on, ready },
+        (None, true) => Check::ApiReachable,
+        (None, false) => Check::ApiUnreachable,
+    })
+}
+
+/// Masters that are known before the step runs, or those that a fault has chosen.
+fn servers(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
+    let target = target::decode(node, cast, problems)?;
+    let wrong = match &target {
+        Target::Chosen => return Some(target),
+        Target::Part(part) => {
+            format!("{} is chosen by a fault, and an expectation chooses nothing", quoted(part.as_str()))
+        }
+        Target::Machines(machines) => {
+            let other = |role: Option<Role>| role.is_some_and(|role| role != Role::Master);
+            match machines.iter().find(|machine| other(cast.role(machine))) {
+                None => return Some(target),
+                Some(machine) => format!("{} is not a master", quoted(machine.as_str())),
+            }
+        }
+    };
+    problems.error(&node.place, wrong).mend("name masters, or write `chosen` for what a fault has chosen");
+    None
+}
+
+fn decode_writes(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
+    fields.read("writes", problems, |n, p| WRITES.decode(n, p)).map(|check| check())
+}
+
+fn decode_lease(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
+    let component = fields.read("lease", problems, |n, p| COMPONENT.decode(n, p));
+    let moved = fields.read("is", problems, |n, p| LEASE.decode(n, p));
+    moved?;
+    Some(Check::LeaseMoved { component: component? })
+}
+
+fn decode_pods(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
+    let connected = fields.read("pods", problems, |n, p| CONNECTION.decode(n, p));
+    let of = fields.read("of", problems, |n, p| name::decode_domain(n, "the name of a DaemonSet", p));
+    let port = fields.read_or("port", PORT, problems, |n, p| u16::try_from(number(n, 1, 65_535, p)?).ok());
+    connected?;
+    Some(Check::PodsConnected { of: of?, port: port? })
 }
 
 /// The JSON Schema of an expectation.

@@ -2,57 +2,162 @@
 
 use serde_json::{Value as Json, json};
 
-use super::problem::Problems;
-use super::table::{Field, Table, list};
+use super::problem::{Problems, listed};
+use super::table::{Field, Fields, Table, Words, list};
 use super::target::Cast;
 use super::yaml::{Entry, Node};
-use super::{Invariant, check, duration};
+use super::{Invariant, check, duration, share};
 
-static API_BOUNDS: Table = Table {
+static TRUE: Words<()> = Words { what: "`true`", words: &[("true", ())] };
+
+const fn bound(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> Field {
+    Field { name, doc, required: false, example, schema }
+}
+
+fn true_schema() -> Json {
+    json!({ "const": true })
+}
+
+static API: Table = Table {
     what: "an invariant of the API",
-    fields: &[Field {
-        name: "outage-below",
-        doc: "No stretch without a good answer through the balancer is as long as this",
-        required: true,
-        example: "outage-below: 15s",
-        schema: duration::schema,
-    }],
+    fields: &[
+        bound(
+            "outage-below",
+            "No stretch without a good answer through the balancer is as long as this",
+            "outage-below: 15s",
+            duration::schema,
+        ),
+        bound(
+            "error-share-below",
+            "The share of failed requests through the balancer is smaller than this in the end",
+            "error-share-below: 5%",
+            share::schema,
+        ),
+        bound(
+            "latency-p99-below",
+            "99 of 100 good answers through the balancer came sooner than this in the end",
+            "latency-p99-below: 2s",
+            duration::schema,
+        ),
+    ],
+};
+static WRITES: Table = Table {
+    what: "an invariant of writes",
+    fields: &[bound(
+        "none-lost",
+        "Every acknowledged write is there in the end, and in order",
+        "none-lost: true",
+        true_schema,
+    )],
+};
+static WATCH: Table = Table {
+    what: "an invariant of a watch",
+    fields: &[
+        bound("none-missed", "It delivers every acknowledged write", "none-missed: true", true_schema),
+        bound("none-repeated", "It delivers nothing a second time", "none-repeated: true", true_schema),
+        bound(
+            "gap-below",
+            "No stretch in which it is cut, or owes an acknowledged write, is as long as this",
+            "gap-below: 30s",
+            duration::schema,
+        ),
+    ],
 };
 
-const API: Table = Table {
-    what: "an invariant",
-    fields: &[Field {
-        name: "api",
-        doc: "The API through the balancer",
-        required: true,
-        example: "api: { outage-below: 15s }",
-        schema: || API_BOUNDS.schema(),
-    }],
-};
+/// An invariant with bounds of its own. All others are checks that stay true.
+struct Bounded {
+    key: &'static str,
+    table: Table,
+    bounds: &'static Table,
+    decode: fn(&Fields<'_>, &mut Problems) -> Vec<Option<Invariant>>,
+    /// Whether it is a check as well, when a word stands there.
+    check: bool,
+}
 
-/// Invariants with bounds of their own. All others are checks that stay true.
-static BOUNDED: [(&str, Table); 1] = [("api", API)];
+const fn outer(field: &'static [Field]) -> Table {
+    Table { what: "an invariant", fields: field }
+}
+
+const fn required(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> [Field; 1] {
+    [Field { name, doc, required: true, example, schema }]
+}
+
+static API_FIELD: [Field; 1] =
+    required("api", "The API through the balancer", "api: { outage-below: 15s }", || API.schema_with_any());
+static WRITES_FIELD: [Field; 1] =
+    required("writes", "Writes through the balancer", "writes: { none-lost: true }", || WRITES.schema_with_any());
+static WATCH_FIELD: [Field; 1] =
+    required("watch", "A long watch through the balancer", "watch: { none-missed: true }", || WATCH.schema_with_any());
+
+static BOUNDED: [Bounded; 3] = [
+    Bounded { key: "api", table: outer(&API_FIELD), bounds: &API, decode: decode_api, check: true },
+    Bounded { key: "writes", table: outer(&WRITES_FIELD), bounds: &WRITES, decode: decode_writes, check: true },
+    Bounded { key: "watch", table: outer(&WATCH_FIELD), bounds: &WATCH, decode: decode_watch, check: false },
+];
 
 /// Reads the invariants.
 pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Invariant>> {
     let items = list(node, "`always`", problems)?;
     let invariants: Vec<_> = items.iter().map(|item| decode_one(item, cast, problems)).collect();
+    invariants.into_iter().collect::<Option<Vec<_>>>().map(|all| all.concat())
+}
+
+fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Invariant>> {
+    let entries = node.entries().unwrap_or_default();
+    let is = |bounded: &Bounded, entry: &Entry| {
+        bounded.key == entry.key && (!bounded.check || entry.value.entries().is_some())
+    };
+    let Some(bounded) = BOUNDED.iter().find(|bounded| entries.iter().any(|entry| is(bounded, entry))) else {
+        return check::decode_bare(node, cast, problems).map(|check| vec![Invariant::Stays(check)]);
+    };
+    let bounds = bounded.table.open(node, problems)?.get(bounded.key)?;
+    let fields = bounded.bounds.open(bounds, problems)?;
+    let invariants = (bounded.decode)(&fields, problems);
+    if bounds.entries().is_some_and(<[Entry]>::is_empty) {
+        problems
+            .error(&bounds.place, format!("{} is empty", bounded.bounds.what))
+            .mend(format!("write one of {}", listed(bounded.bounds.fields.iter().map(|field| field.example))));
+        return None;
+    }
     invariants.into_iter().collect()
 }
 
-fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Invariant> {
-    let entries = node.entries().unwrap_or_default();
-    let bounded = |entry: &&Entry| BOUNDED.iter().any(|(key, _)| *key == entry.key) && entry.value.entries().is_some();
-    if !entries.iter().any(|entry| bounded(&entry)) {
-        return check::decode_bare(node, cast, problems).map(Invariant::Stays);
+/// What bounds there are; none that was not written.
+fn decode_api(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Invariant>> {
+    let mut all = Vec::new();
+    if let Some(node) = fields.get("outage-below") {
+        all.push(duration::decode(node, problems).map(Invariant::ApiOutageBelow));
     }
-    let bounds = API.open(node, problems)?.get("api")?;
-    let fields = API_BOUNDS.open(bounds, problems)?;
-    fields.read("outage-below", problems, duration::decode).map(Invariant::ApiOutageBelow)
+    if let Some(node) = fields.get("error-share-below") {
+        all.push(share::decode(node, problems).map(Invariant::ApiErrorShareBelow));
+    }
+    if let Some(node) = fields.get("latency-p99-below") {
+        all.push(duration::decode(node, problems).map(Invariant::ApiLatencyBelow));
+    }
+    all
+}
+
+fn decode_writes(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Invariant>> {
+    let none_lost = fields.get("none-lost").map(|node| TRUE.decode(node, problems).map(|()| Invariant::WritesNoneLost));
+    none_lost.into_iter().collect()
+}
+
+fn decode_watch(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Invariant>> {
+    let mut all = Vec::new();
+    if let Some(node) = fields.get("none-missed") {
+        all.push(TRUE.decode(node, problems).map(|()| Invariant::WatchNoneMissed));
+    }
+    if let Some(node) = fields.get("none-repeated") {
+        all.push(TRUE.decode(node, problems).map(|()| Invariant::WatchNoneRepeated));
+    }
+    if let Some(node) = fields.get("gap-below") {
+        all.push(duration::decode(node, problems).map(Invariant::WatchGapBelow));
+    }
+    all
 }
 
 pub(super) fn schema() -> Json {
-    let bounded = BOUNDED.iter().map(|(_, table)| table.schema());
+    let bounded = BOUNDED.iter().map(|bounded| bounded.table.schema());
     let all: Vec<_> = bounded.chain([check::bare_schema()]).collect();
     json!({ "type": "array", "items": { "anyOf": all } })
 }

@@ -19,6 +19,7 @@ mod name;
 mod network;
 mod problem;
 mod schema;
+mod share;
 mod size;
 mod source;
 mod step;

@@ -554,10 +554,39 @@ pub enum Check {
         /// The number of members; all that the topology has if not said.
         members: usize,
     },
+    /// No etcd member follows a leader.
+    EtcdLeaderless,
+    /// An etcd member has raised an alarm.
+    EtcdAlarmed,
     /// The API answers through the balancer.
     ApiReachable,
     /// The API does not answer through the balancer.
     ApiUnreachable,
+    /// The API servers of some masters, asked directly, say that they are ready, or do not.
+    ServerReady {
+        /// Which masters.
+        on: Target,
+        /// Whether they are ready.
+        ready: bool,
+    },
+    /// The latest write through the balancer was acknowledged.
+    WritesAcknowledged,
+    /// Writes through the balancer were tried, and none was acknowledged.
+    WritesStopped,
+    /// Every write that was acknowledged is there.
+    WritesPresent,
+    /// Another machine than before the latest fault holds the lease of a control plane component.
+    LeaseMoved {
+        /// The component.
+        component: Service,
+    },
+    /// The pods of a DaemonSet reach each other across machines by HTTP.
+    PodsConnected {
+        /// The DaemonSet, in the namespace `default`.
+        of: String,
+        /// The port that they listen on.
+        port: u16,
+    },
     /// The contrary of another, which is not one of these.
     Not(Box<Check>),
 }
@@ -587,6 +616,28 @@ pub enum Placement {
 pub enum Invariant {
     /// No stretch without a good answer of the API through the balancer is as long as this.
     ApiOutageBelow(Duration),
+    /// The share of failed requests to the API through the balancer, over the whole time, is smaller than this.
+    ApiErrorShareBelow(Share),
+    /// 99 of 100 good answers of the API through the balancer, over the whole time, came sooner than this.
+    ApiLatencyBelow(Duration),
+    /// Every acknowledged write is there at the end, and in order.
+    WritesNoneLost,
+    /// A watch through the balancer delivered every acknowledged write.
+    WatchNoneMissed,
+    /// A watch through the balancer delivered nothing a second time.
+    WatchNoneRepeated,
+    /// No stretch in which a watch through the balancer is cut, or owes an acknowledged write, is as long as this.
+    WatchGapBelow(Duration),
     /// A check that is true whenever it can be judged, and can be judged at least once.
     Stays(Check),
+}
+
+/// A share, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Share(pub(crate) f64);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", self.0)
+    }
 }

@@ -34,9 +34,12 @@ impl Table {
     /// all the same.
     pub(super) fn open<'a>(&'static self, node: &'a Node, problems: &mut Problems) -> Option<Fields<'a>> {
         let Some(entries) = node.entries() else {
+            let any = !self.fields.iter().any(|field| field.required);
+            let examples = self.fields.iter().filter(|field| field.required || any).map(|field| field.example);
+            let choice = if any { "one of " } else { "" };
             problems
                 .error(&node.place, format!("{} is a mapping, not {}", self.what, node.describe()))
-                .mend(format!("write {}", listed(self.fields.iter().filter(|f| f.required).map(|f| f.example))));
+                .mend(format!("write {choice}{}", listed(examples)));
             return None;
         };
         let mut found: Vec<&Entry> = Vec::new();
@@ -85,6 +88,13 @@ impl Table {
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
+        schema
+    }
+
+    /// The JSON Schema of the mapping when at least one of its keys has to be there.
+    pub(super) fn schema_with_any(&self) -> Json {
+        let mut schema = self.schema();
+        schema["minProperties"] = json!(1);
         schema
     }
 
@@ -170,6 +180,10 @@ impl Choice {
         };
         let mut chosen: Vec<_> =
             self.tables.iter().filter(|(key, _)| entries.iter().any(|entry| entry.key == *key)).collect();
+        // A key beside the telling one may tell another mapping when it stands alone.
+        let found = chosen.clone();
+        chosen
+            .retain(|(key, _)| !found.iter().any(|(other, table)| other != key && table.names().any(|it| it == *key)));
         if let [_, second, ..] = chosen[..] {
             let place = entries.iter().find(|e| e.key == second.0).map_or(&node.place, |e| &e.place);
             problems

@@ -156,7 +156,7 @@ fn bad(requests: &[Request], place: Place) -> String {
 fn samples(events: &[Event]) -> Samples {
     let (mut samples, mut before) = (Samples::default(), 0);
     for event in events {
-        let What::ApiSample { ok, latency_ms, status, error } = &event.what else { continue };
+        let What::ApiSample { ok, latency_ms, status, error, .. } = &event.what else { continue };
         if !ok {
             let error = match (error, status) {
                 (Some(error), _) => error.clone(),

@@ -225,9 +225,7 @@ mod tests {
     fn who_leads_is_seen_on_one_machine_at_a_time() {
         let mut log = Log::new("leads");
         for (at, machine, leader) in [(1.0, "m1", "a"), (1.0, "m2", "a"), (5.0, "m2", "b"), (6.0, "m1", "b")] {
-            let member = Some(if machine == "m1" { "a" } else { "b" }.to_owned());
-            let (machine, leader, members) = (machine.to_owned(), Some(leader.to_owned()), Some(2));
-            log.add(at, What::Etcd { machine, healthy: true, member, leader, members, error: None });
+            log.etcd(at, machine, if machine == "m1" { "a" } else { "b" }, leader);
         }
         for (at, machine) in [(2.0, Some("m1")), (7.0, Some("m2")), (9.0, None)] {
             let (component, holder) = ("kube-scheduler".to_owned(), machine.unwrap_or_default().to_owned());

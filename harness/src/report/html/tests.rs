@@ -52,7 +52,7 @@ fn whatever_events_hold_is_text_and_nothing_else() {
     let mut log = Log::new(EVIL);
     let evil = || EVIL.to_owned();
     log.sample(2.0, true, 5.0);
-    log.add(2.1, What::ApiSample { ok: false, status: None, latency_ms: 5.0, error: Some(evil()) });
+    log.add(2.1, What::ApiSample { ok: false, status: None, latency_ms: 5.0, server: None, error: Some(evil()) });
     log.add(1.0, What::StepPlanned { step: 0, title: evil(), line: 1, deadline: Some(9.0) });
     log.add(1.0, What::Machine { machine: evil(), state: evil(), proof: evil() });
     log.add(1.0, What::Watch { of: evil(), connected: false, error: Some(evil()) });

@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use crate::event::{Event, SpanId, Verdict, What};
 use crate::report::paint::Paint;
 use crate::report::text::{cut, wrapped};
-use crate::report::words::{describe, label, limit, mark, phase, time};
+use crate::report::words::{Told, describe, label, limit, mark, phase, time};
 
 use super::state::{Running, State};
 
@@ -24,6 +24,7 @@ pub(super) struct Live {
     paint: Paint,
     width: usize,
     state: State,
+    told: Told,
     screen: MultiProgress,
     bars: BTreeMap<SpanId, Bar>,
 }
@@ -37,8 +38,8 @@ struct Bar {
 impl Live {
     pub(super) fn new(verbose: bool, color: bool, width: usize) -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        let (state, bars) = (State::default(), BTreeMap::new());
-        Self { verbose, paint: Paint { color }, width: width.max(20), state, screen, bars }
+        let (state, told, bars) = (State::default(), Told::default(), BTreeMap::new());
+        Self { verbose, paint: Paint { color }, width: width.max(20), state, told, screen, bars }
     }
 
     pub(super) fn clear(&self) {
@@ -61,15 +62,18 @@ impl Live {
                 Ok(())
             }
             What::SpanEnded { span, verdict, took, message } => self.end(*span, *verdict, *took, message.as_deref()),
-            What::Fault { .. } => self.line(&self.paint.fault(&self.told("↯", event))),
-            What::Violation { .. } | What::Unexplained { .. } => self.line(&self.paint.alarm(&self.told("✗", event))),
-            What::Notice { .. } => self.line(&self.paint.dim(&self.told("·", event))),
-            _ if self.verbose && describe(&event.what).is_some() => self.line(&self.paint.dim(&self.told("·", event))),
+            What::Fault { .. } => self.line(&self.paint.fault(&self.say("↯", event))),
+            What::Violation { .. } | What::Unexplained { .. } => self.line(&self.paint.alarm(&self.say("✗", event))),
+            What::Notice { .. } => self.line(&self.paint.dim(&self.say("·", event))),
+            what if self.verbose => match self.told.describe(what) {
+                Some(text) => self.line(&self.paint.dim(&format!("  · {text}"))),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
 
-    fn told(&self, mark: &str, event: &Event) -> String {
+    fn say(&self, mark: &str, event: &Event) -> String {
         format!("  {mark} {}", describe(&event.what).unwrap_or_default())
     }
 

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, What};
 
-use super::Summary;
 use super::text::{Style, ending, short, verdict};
+use super::{Summary, history};
 use live::Live;
 use plain::Plain;
 
@@ -65,7 +65,9 @@ pub struct Terminal {
     options: Options,
     out: Box<dyn Write + Send>,
     view: View,
+    /// What the end is computed of: all events, or how the run ended where the others are in the log.
     events: Vec<Event>,
+    log: Option<PathBuf>,
     evidence: Option<PathBuf>,
     dead: bool,
 }
@@ -95,12 +97,18 @@ impl Terminal {
             _ if options.tty => View::Live(Live::new(verbose, options.color, options.width)),
             _ => View::Plain(Plain::new(verbose)),
         };
-        Self { options, out, view, events: Vec::new(), evidence: None, dead: false }
+        Self { options, out, view, events: Vec::new(), log: None, evidence: None, dead: false }
     }
 
     /// Says at the end that the evidence lies in `folder`.
     pub fn evidence(mut self, folder: &Path) -> Self {
         self.evidence = Some(folder.to_owned());
+        self
+    }
+
+    /// Reads the events from the log at `path` for the end, instead of keeping them all.
+    pub fn log(mut self, path: PathBuf) -> Self {
+        self.log = Some(path);
         self
     }
 
@@ -137,7 +145,11 @@ impl Terminal {
             View::Plain(plain) => plain.event(event, &mut self.out)?,
             View::Live(live) => live.event(event)?,
         }
-        self.events.push(event.clone());
+        if self.log.is_none() {
+            self.events.push(event.clone());
+        } else if let What::RunEnded { .. } = event.what {
+            self.events = vec![event.clone()];
+        }
         Ok(())
     }
 
@@ -152,6 +164,14 @@ impl Terminal {
     fn end(&mut self) -> std::io::Result<()> {
         if let View::Live(live) = &self.view {
             live.clear();
+        }
+        if let Some(log) = &self.log {
+            let ended = std::mem::take(&mut self.events);
+            self.events = history::read(log).map_or_else(|_| Vec::new(), |history| history.events);
+            // A log on a full disk does not say how the run ended.
+            if !matches!(self.events.last().map(|event| &event.what), Some(What::RunEnded { .. })) {
+                self.events.extend(ended);
+            }
         }
         let evidence = self.evidence.as_deref();
         let lines = if self.options.mode == Mode::Quiet {

@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 
 use crate::event::{Event, SpanId, Verdict, What};
-use crate::report::words::{describe, label, limit, mark, moment, phase, time};
+use crate::report::words::{Told, describe, label, limit, mark, moment, phase, time};
 
 use super::state::{Running, State};
 
@@ -15,11 +15,12 @@ const REPEAT: f64 = 10.0;
 pub(super) struct Plain {
     verbose: bool,
     state: State,
+    told: Told,
 }
 
 impl Plain {
     pub(super) fn new(verbose: bool) -> Self {
-        Self { verbose, state: State::default() }
+        Self { verbose, state: State::default(), told: Told::default() }
     }
 
     pub(super) fn event(&mut self, event: &Event, out: &mut dyn Write) -> Result<()> {
@@ -49,7 +50,7 @@ impl Plain {
                 line(out, event.at, &format!("! {}", describe(&event.what).unwrap_or_default()))?;
             }
             other if self.verbose => {
-                if let Some(text) = describe(other) {
+                if let Some(text) = self.told.describe(other) {
                     line(out, event.at, &format!("  {text}"))?;
                 }
             }
