@@ -112,7 +112,19 @@ impl Log {
 
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
-        self.add(at, What::Fault { step: Some(step), verb, machine, service: None, heals, begun: wall(begun), proof });
+        self.add(
+            at,
+            What::Fault {
+                step: Some(step),
+                verb,
+                machine,
+                service: None,
+                heals,
+                detail: None,
+                begun: wall(begun),
+                proof,
+            },
+        );
     }
 
     fn end(&mut self, at: f64, verdict: Verdict, reason: &str) {

@@ -10,7 +10,7 @@ use super::{MachineName, Part, target};
 
 /// Whether a word means machines without naming one, and so cannot name one.
 pub(super) fn is_target_word(word: &str) -> bool {
-    matches!(word, "masters" | "all-masters" | "control-plane" | "nodes" | "etcd")
+    matches!(word, "masters" | "all-masters" | "control-plane" | "nodes" | "etcd" | "machines" | "others" | "other-masters")
         || word == target::CHOSEN
         || Part::of(word).is_some()
 }
