@@ -2,7 +2,7 @@
 # Makes a machine's clock wrong, or right again, and prints what proves it: clock.sh skew MILLISECONDS | right
 set -euo pipefail
 verb=$1
-state=/run/quorate/clock
+state=${RUNTIME_DIRECTORY:-/run/quorate}/clock
 keepers='chrony chronyd ntp ntpd systemd-timesyncd vboxadd-service qemu-guest-agent'
 
 # What the clock is ahead of the time since boot, which nobody sets, in milliseconds.
