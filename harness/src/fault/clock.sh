@@ -6,7 +6,7 @@ state=${RUNTIME_DIRECTORY:-/run/quorate}/clock
 keepers='chrony chronyd ntp ntpd systemd-timesyncd vboxadd-service qemu-guest-agent'
 
 # What the clock is ahead of the time since boot, which nobody sets, in milliseconds.
-ahead() { awk -v now="$(date +%s%3N)" '{ printf "%d\n", now - $1 * 1000 }' /proc/uptime; }
+ahead() { awk -v now="$(date +%s%3N)" '{ printf "%.0f\n", now - $1 * 1000 }' /proc/uptime; }
 shift_clock() { date --set "@$(awk -v now="$(date +%s%3N)" -v by="$1" 'BEGIN { printf "%.3f", (now + by) / 1000 }')" > /dev/null; }
 # The clock goes by this much more than it did, to within a second for the commands in between.
 check() {
