@@ -77,6 +77,11 @@ impl Active {
         mine.into_iter().find(|fault| fault.is_in_the_way_of(verb)).cloned()
     }
 
+    /// Whether something lasts on a machine for which its etcd member is of no use to the others.
+    pub(super) fn lacks_etcd(&self, machine: &MachineName) -> bool {
+        self.lasts(machine, Verb::takes_etcd)
+    }
+
     /// Whether anything that befell a machine lasts.
     pub fn befell(&self, machine: &MachineName) -> bool {
         self.lasts(machine, |_| true)

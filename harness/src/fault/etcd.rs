@@ -36,7 +36,7 @@ async fn rejoin(hand: &Hand<'_>, machine: &MachineName) -> Result<String, FaultE
     let external = hand.fleet.machines().any(|machine| machine.role == Role::Etcd);
     let roles = Service::Etcd.roles(external);
     let members = hand.fleet.machines().filter(|other| roles.contains(&other.role));
-    let mut able = members.map(|other| &other.name).filter(|other| *other != machine && !hand.active.befell(other));
+    let mut able = members.map(|other| &other.name).filter(|other| *other != machine && !hand.active.lacks_etcd(other));
     let helper = able.next().ok_or_else(|| {
         let verb = Verb::Wipe.as_str();
         FaultError::Helpless { verb, machine: machine.to_string() }

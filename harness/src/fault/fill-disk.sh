@@ -5,7 +5,8 @@ verb=$1 leave=${2:-0}
 data=/var/lib/etcd
 fill=$data/quorate-fill
 free() { df --output=avail --block-size=1 "$data" | tail -n 1 | tr -d ' '; }
-runs() { pgrep -x etcd > /dev/null; }
+# One that started a moment ago may have met the full disk and be about to end.
+runs() { [ "$(ps -o etimes= -p "$(pgrep -x etcd | head -n 1)" 2> /dev/null || echo 0)" -ge 60 ]; }
 
 case $verb in
 fill)
@@ -48,7 +49,7 @@ free)
   if [ "$ran" = no ]; then
     # kubelet waits longer and longer before it starts what ended, up to five minutes, and forgets that when it restarts.
     systemctl restart kubelet
-    told="$told; etcd had ended, and kubelet was restarted so that it starts etcd at once"
+    told="$told; etcd had ended within the last minute, and kubelet was restarted so that it starts etcd at once"
   fi
   echo "$told"
   ;;

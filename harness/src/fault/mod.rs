@@ -66,7 +66,7 @@ pub enum FaultError {
         proof: String,
     },
     /// No other machine can help to undo it.
-    #[error("`{verb}` of {machine} cannot be undone: something befell all other machines with an etcd member")]
+    #[error("`{verb}` of {machine} cannot be undone: a fault lasts on every other machine with an etcd member")]
     Helpless {
         /// The verb of the fault.
         verb: &'static str,

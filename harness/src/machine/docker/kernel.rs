@@ -31,6 +31,10 @@ pub(super) async fn impossible(verb: &Verb, cancel: &CancellationToken) -> Optio
                 alternative: "load the kernel's module sch_tbf, or take virtual machines".into(),
             })
         }
+        Verb::FillDisk { .. } if !Path::new("/dev/loop-control").exists() => Some(Impossible {
+            reason: "containers share the host's kernel, which has no loop devices for a disk of etcd's own".into(),
+            alternative: "load the kernel's module loop, or take virtual machines".into(),
+        }),
         Verb::SlowDisk { .. } if !throttles(Path::new("/sys/fs/cgroup")) => Some(Impossible {
             reason: "containers share the host's kernel, whose control groups limit no writes".into(),
             alternative: "start the host with the controller `io` (or `blkio`) of control groups, or take virtual \
