@@ -201,6 +201,9 @@ pub enum What {
         service: Option<String>,
         /// Whether this is the undoing of the fault.
         heals: bool,
+        /// Its particulars, as a person would say them: `from master1, master3`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
         /// The wall clock of the host just before it was done. The event itself comes after it was seen to be so.
         begun: Timestamp,
         /// What was read back that proves it.

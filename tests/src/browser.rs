@@ -81,12 +81,12 @@ impl Browser {
         });
         let input = child.stdin.take().unwrap();
         let mut browser = Self { child, input, said, session: None, last: 0, console: Vec::new(), profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = browser.call("Target.attachToTarget", attach);
+        let session = browser.call("Target.attachToTarget", &attach);
         browser.session = session["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Log", "Accessibility"] {
-            browser.call(&format!("{domain}.enable"), json!({}));
+            browser.call(&format!("{domain}.enable"), &json!({}));
         }
         browser
     }
@@ -95,10 +95,10 @@ impl Browser {
     pub fn open(&mut self, file: &Path, screen: Screen) {
         let Screen { width, height, phone, dark } = screen;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
-        self.call("Emulation.setDeviceMetricsOverride", metrics);
-        self.call("Emulation.setTouchEmulationEnabled", json!({ "enabled": phone }));
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
+        self.call("Emulation.setTouchEmulationEnabled", &json!({ "enabled": phone }));
         self.media("", dark);
-        let navigated = self.call("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
+        let navigated = self.call("Page.navigate", &json!({ "url": format!("file://{}", file.display()) }));
         assert_eq!(navigated.get("errorText"), None, "{}", file.display());
         self.until("Page.loadEventFired");
     }
@@ -106,27 +106,27 @@ impl Browser {
     /// Shows the page as on `medium`, such as `print`, or on a screen if that is empty.
     pub fn media(&mut self, medium: &str, dark: bool) {
         let scheme = json!([{ "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" } }]);
-        self.call("Emulation.setEmulatedMedia", json!({ "media": medium, "features": scheme }));
+        self.call("Emulation.setEmulatedMedia", &json!({ "media": medium, "features": scheme }));
     }
 
     /// The value of an expression, awaited if it is a promise.
     pub fn eval(&mut self, expression: &str) -> Value {
         let request = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", request);
+        let answer = self.call("Runtime.evaluate", &request);
         assert_eq!(answer.get("exceptionDetails"), None, "{expression}");
         answer["result"]["value"].clone()
     }
 
     /// Moves the mouse to a place on the screen.
     pub fn point(&mut self, x: f64, y: f64) {
-        self.call("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": x, "y": y }));
+        self.call("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": x, "y": y }));
     }
 
     /// Touches the screen at a place for a moment.
     pub fn tap(&mut self, x: f64, y: f64) {
         let point = json!([{ "x": x, "y": y }]);
-        self.call("Input.dispatchTouchEvent", json!({ "type": "touchStart", "touchPoints": point }));
-        self.call("Input.dispatchTouchEvent", json!({ "type": "touchEnd", "touchPoints": [] }));
+        self.call("Input.dispatchTouchEvent", &json!({ "type": "touchStart", "touchPoints": point }));
+        self.call("Input.dispatchTouchEvent", &json!({ "type": "touchEnd", "touchPoints": [] }));
     }
 
     /// Presses a key, such as `Tab` or `ArrowRight`.
@@ -141,13 +141,13 @@ impl Browser {
                 _ => 0,
             };
             let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
-            self.call("Input.dispatchKeyEvent", event);
+            self.call("Input.dispatchKeyEvent", &event);
         }
     }
 
     /// What a screen reader is given: the role and the name of everything on the page that is not hidden from it.
     pub fn heard(&mut self) -> Vec<(String, String)> {
-        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let tree = self.call("Accessibility.getFullAXTree", &json!({}));
         let nodes = tree["nodes"].as_array().cloned().unwrap_or_default();
         let heard = nodes.iter().filter(|node| node["ignored"] == false);
         let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
@@ -156,7 +156,7 @@ impl Browser {
 
     /// The number of pages that the page takes on paper.
     pub fn print(&mut self) -> usize {
-        let printed = self.call("Page.printToPDF", json!({ "printBackground": false }));
+        let printed = self.call("Page.printToPDF", &json!({ "printBackground": false }));
         printed["data"].as_str().map_or(0, str::len)
     }
 
@@ -167,7 +167,7 @@ impl Browser {
         std::mem::take(&mut self.console)
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -198,11 +198,10 @@ impl Browser {
         let message = self.said.recv_timeout(PATIENCE).unwrap_or_else(|error| {
             panic!("chromium says nothing ({error}); is it there? `./quickstart test` installs it:\n{}", self.log())
         });
-        match message["method"].as_str() {
-            Some("Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded") => {
-                self.console.push(message["params"].to_string());
-            }
-            _ => {}
+        if let Some("Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded") =
+            message["method"].as_str()
+        {
+            self.console.push(message["params"].to_string());
         }
         message
     }

@@ -46,7 +46,8 @@ impl Story {
     /// A fault, begun half a second before it is seen.
     pub fn fault(&mut self, at: f64, verb: &str, machine: &str, heals: bool) {
         let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), "seen".to_owned());
-        self.tell(at, What::Fault { step: None, verb, machine, service: None, heals, begun: wall(at - 0.5), proof });
+        let (step, service, detail, begun) = (None, None, None, wall(at - 0.5));
+        self.tell(at, What::Fault { step, verb, machine, service, detail, heals, begun, proof });
     }
 
     /// A machine is now in a state.

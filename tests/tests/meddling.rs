@@ -25,3 +25,24 @@ fn a_member_that_is_killed_by_hand_is_told_and_a_machine_that_is_killed_by_hand_
         .left_nothing(&bench);
     assert!(run.said.contains("unexplained: the etcd member on master1 went away"), "{}", run.story());
 }
+
+#[test]
+fn a_fault_that_cannot_be_made_and_one_that_does_not_last_break_the_run() {
+    let bench = Bench::new(QUORATE);
+    let mut run = bench.start(&fixture("faults-that-do-not-last.yaml"), &["--provider", "docker"]);
+    run.until_started("hold for");
+    let label = run.label();
+    let exec = |machine: &str, command: &[&str]| {
+        let container = format!("{label}-{machine}");
+        host::output("docker", &[["exec", &container].as_slice(), command].concat());
+    };
+    exec("master1", &["iptables-legacy", "--table", "mangle", "--flush", "quorate-partition-in"]);
+    exec("master2", &["cp", "/bin/false", "/usr/local/sbin/iptables-legacy"]);
+    let run = run.finish();
+    run.assert(Verdict::Broken).because(&["step 4", "partition master2", "ended with status 1"]).left_nothing(&bench);
+    let lasted = run.events.iter().any(|event| {
+        matches!(&event.what, What::SpanEnded { verdict: Verdict::Broken, message: Some(message), .. }
+            if message.contains("`restore` of master1") && message.contains("the fault did not last"))
+    });
+    assert!(lasted, "nobody says that the first fault did not last{}", run.story());
+}

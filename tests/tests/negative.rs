@@ -40,6 +40,19 @@ fn a_stopped_balancer_is_told_as_an_api_that_does_not_answer_through_it() {
 }
 
 #[test]
+fn a_master_whose_cable_is_pulled_is_named() {
+    let run =
+        fails("isolated-master-still-expected.yaml", &["step 3", "expected all nodes Ready within 1m", "master2"]);
+    assert!(!run.reason().contains("master1") && !run.reason().contains("master3"), "{}", run.story());
+}
+
+#[test]
+fn an_etcd_member_that_hears_no_other_is_named() {
+    let run = fails("partitioned-member-still-expected.yaml", &["step 4", "the member on master3 is not healthy"]);
+    assert!(!run.reason().contains("member on master1 is not healthy"), "{}", run.story());
+}
+
+#[test]
 fn an_etcd_machine_that_stays_off_is_named() {
     let run = fails("etcd-machine-killed.yaml", &["step 3", "expected etcd healthy with 3 members", "etcd2"]);
     assert!(!run.reason().contains("on etcd1") && !run.reason().contains("on etcd3"), "{}", run.story());

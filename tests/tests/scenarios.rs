@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::{Arguments, Trial};
 use quorate::event::Verdict;
 use quorate::machine::provider::{self, Provider};
+use quorate::plan;
 use quorate::process::is_on_path;
 use quorate::scenario::{self, LoadOptions, Rendering, Topology};
 use quorate_scenarios::{Bench, workspace};
@@ -30,6 +31,10 @@ async fn main() {
     for provider in &providers {
         let hindrance = hindrance(provider.as_ref()).await;
         for file in files() {
+            let hindrance = match &hindrance {
+                None => impossible(provider.as_ref(), &file).await,
+                known => known.clone(),
+            };
             let name = format!("{}::{}", provider.name(), file.file_stem().unwrap().to_string_lossy());
             match trial(name, provider.as_ref(), &file, hindrance.as_deref(), asked.as_deref()) {
                 Ok(runs) => trials.push(runs),
@@ -66,6 +71,14 @@ async fn hindrance(provider: &dyn Provider) -> Option<String> {
     }
     let unusable = provider.usable(&CancellationToken::new()).await.err()?;
     unusable.to_string().lines().next().map(str::to_owned)
+}
+
+/// What the provider, or this host, cannot do of a scenario, in a few words.
+async fn impossible(provider: &dyn Provider, file: &Path) -> Option<String> {
+    // A file that is bad is a test that fails.
+    let loaded = scenario::load(file, &LoadOptions::default()).ok()?;
+    let refusals = plan::refusals(&loaded.scenario, provider, &CancellationToken::new()).await;
+    refusals.into_iter().next().map(|refusal| refusal.problem)
 }
 
 /// The test of a scenario on a provider; the error is one that is ignored, with the reason.

@@ -143,7 +143,8 @@ impl Story {
     fn fault(self, begun: f64, at: f64, verb: &str, machine: &str) -> Self {
         let heals = verb.starts_with("start");
         let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), String::new());
-        let what = What::Fault { step: None, verb, machine, service: None, heals, begun: wall(begun), proof };
+        let what =
+            What::Fault { step: None, verb, machine, service: None, heals, detail: None, begun: wall(begun), proof };
         self.add(at, what)
     }
 

@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => wait(run::run(args)),
         Command::Fetch(args) => wait(fetch::run(args)),
         Command::Validate(args) => validate::run(&args),
-        Command::Plan(args) => plan::run(&args),
+        Command::Plan(args) => wait(plan::run(args)),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Runs(args) => runs::run(&args),

@@ -6,7 +6,11 @@ use std::process::ExitCode;
 
 use ipnet::Ipv4Net;
 
+use tokio_util::sync::CancellationToken;
+
 use super::run::{load_options, planned};
+use crate::machine::provider;
+use crate::plan;
 use crate::scenario::{format_duration, format_size};
 
 /// Prints what a run of a scenario would do, and touches nothing.
@@ -18,12 +22,27 @@ pub(crate) struct Args {
     /// Moves all machines to another network of the same size.
     #[arg(long, value_name = "CIDR")]
     network: Option<Ipv4Net>,
+    /// Says as well what this provider cannot do on this host: virtualbox, libvirt or docker.
+    #[arg(long, env = "QUORATE_PROVIDER", value_name = "NAME")]
+    provider: Option<String>,
 }
 
-pub(crate) fn run(args: &Args) -> ExitCode {
+pub(crate) async fn run(args: Args) -> ExitCode {
     let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, None)) else {
         return ExitCode::from(2);
     };
+    if let Some(name) = &args.provider {
+        let Some(provider) = provider::by_name(name) else {
+            return super::complain(&format!("there is no provider `{name}`"));
+        };
+        let refusals = plan::refusals(&scenario, provider.as_ref(), &CancellationToken::new()).await;
+        for refusal in &refusals {
+            let _ = writeln!(anstream::stderr(), "error: {refusal}");
+        }
+        if !refusals.is_empty() {
+            return ExitCode::from(2);
+        }
+    }
     let mut out = anstream::stdout();
     let topology = &scenario.topology;
     let version = topology.kubernetes.version.as_deref().unwrap_or("whatever the first source has");

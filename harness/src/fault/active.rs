@@ -58,6 +58,30 @@ impl Active {
         self.touched(machine, Duration::ZERO) || self.lasts(machine, |verb| matches!(verb, Verb::Pause))
     }
 
+    /// One fault of a machine was undone.
+    pub(super) fn forget(&self, machine: &MachineName, verb: &Verb) {
+        self.known().lasting.retain(|(on, fault)| on != machine || fault != verb);
+    }
+
+    /// What of the network, the disk and the clock lasts on a machine, the latest first.
+    pub(super) fn restorable(&self, machine: &MachineName) -> Vec<Verb> {
+        let known = self.known();
+        let mine = known.lasting.iter().rev().filter(|(on, fault)| on == machine && fault.is_restorable());
+        mine.map(|(_, fault)| fault.clone()).collect()
+    }
+
+    /// The fault that lasts on a machine because of which another one would not do what it says.
+    pub(super) fn in_the_way(&self, machine: &MachineName, verb: &Verb) -> Option<Verb> {
+        let known = self.known();
+        let mine = known.lasting.iter().filter(|(on, _)| on == machine).map(|(_, fault)| fault);
+        mine.into_iter().find(|fault| fault.is_in_the_way_of(verb)).cloned()
+    }
+
+    /// Whether something lasts on a machine for which its etcd member is of no use to the others.
+    pub(super) fn lacks_etcd(&self, machine: &MachineName) -> bool {
+        self.lasts(machine, Verb::takes_etcd)
+    }
+
     /// Whether anything that befell a machine lasts.
     pub fn befell(&self, machine: &MachineName) -> bool {
         self.lasts(machine, |_| true)
@@ -102,6 +126,15 @@ mod tests {
         let expected =
             [(two.clone(), Verb::Resume), (one.clone(), Verb::Start), (one.clone(), Verb::StartService(Service::Etcd))];
         assert_eq!(active.undoings(), expected);
+
+        assert_eq!(active.in_the_way(&one, &Verb::Isolate), None);
+        active.begin(&two, &Verb::Isolate);
+        active.begin(&two, &Verb::Wipe);
+        assert_eq!(active.restorable(&two), [Verb::Wipe, Verb::Isolate]);
+        assert_eq!(active.in_the_way(&two, &Verb::Kill), Some(Verb::Isolate));
+        assert_eq!(active.undoings()[0], (two.clone(), Verb::Restore));
+        active.forget(&two, &Verb::Wipe);
+        active.forget(&two, &Verb::Isolate);
 
         active.end(&two, &Verb::Resume);
         assert!(active.befell(&one) && !active.befell(&two));

@@ -29,7 +29,7 @@ pub(super) async fn befall(hand: &Hand<'_>, machine: &MachineName, verb: &Verb) 
     if state != to || proof == before.proof {
         return Err(FaultError::Unseen { verb: verb.as_str(), machine: machine.to_string(), proof });
     }
-    Ok(Seen { begun, proof })
+    Ok(Seen { begun, detail: None, proof })
 }
 
 async fn act(hand: &Hand<'_>, machine: &MachineName, verb: &Verb) -> Result<(), FaultError> {
@@ -44,8 +44,8 @@ async fn act(hand: &Hand<'_>, machine: &MachineName, verb: &Verb) -> Result<(), 
         }
         Verb::Pause => fleet.pause(machine, cancel).await?,
         Verb::Resume => fleet.resume(machine, cancel).await?,
-        // The service family has a file of its own.
-        Verb::StopService(_) | Verb::KillService(_) | Verb::StartService(_) | Verb::RestartService(_) => {}
+        // All others have files of their own.
+        _ => {}
     }
     Ok(())
 }

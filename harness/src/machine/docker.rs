@@ -1,5 +1,8 @@
 //! Containers with systemd as machines, through Vagrant's docker provider. The embedded default: it needs no hypervisor.
 
+mod cable;
+mod kernel;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,12 +11,12 @@ use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::network;
-use super::provider::{Observed, Provider, ProviderError, Site, State};
+use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use crate::artifact::NodeImage;
 use crate::process::{Command, ProcessError, is_on_path};
-use crate::scenario::{Machine, NetworkPlugin, Runtime, Topology};
+use crate::scenario::{Machine, NetworkPlugin, Runtime, Topology, Verb};
 
 /// What a container needs to be a machine, each of which docs/node-image.md explains.
 const CREATE_ARGS: &[&str] = &[
@@ -151,6 +154,20 @@ impl Provider for Docker {
     async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
         docker(["unpause", id]).run_async(cancel).await?;
         Ok(())
+    }
+
+    async fn set_link(&self, id: &str, site: &Site, up: bool, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        let cable = cable::find(id, site.network, cancel).await?;
+        cable::set(&cable, up, cancel).await
+    }
+
+    async fn link(&self, id: &str, site: &Site, cancel: &CancellationToken) -> Result<Link, ProviderError> {
+        let cable = cable::find(id, site.network, cancel).await?;
+        cable::look(&cable, cancel).await
+    }
+
+    async fn impossible(&self, verb: &Verb, cancel: &CancellationToken) -> Option<Impossible> {
+        kernel::impossible(verb, cancel).await
     }
 
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {

@@ -39,6 +39,28 @@ impl Hypervisor for Libvirt {
         virsh(["resume", vm])
     }
 
+    fn interfaces(&self, vm: &str) -> Command {
+        virsh(["domiflist", vm])
+    }
+
+    /// Two lines of heading, then Vagrant's own interface, then that of the private network; its address stands last.
+    fn read_interface(&self, printed: &str) -> Option<String> {
+        printed.lines().filter(|line| !line.trim().is_empty()).nth(3)?.split_whitespace().last().map(str::to_owned)
+    }
+
+    fn set_link(&self, vm: &str, interface: &str, up: bool) -> Command {
+        virsh(["domif-setlink", vm, interface, if up { "up" } else { "down" }])
+    }
+
+    fn link(&self, vm: &str, interface: &str) -> Command {
+        virsh(["domif-getlink", vm, interface])
+    }
+
+    fn read_link(&self, _interface: &str, printed: &str) -> Option<(String, bool)> {
+        let line = printed.lines().find(|line| !line.trim().is_empty())?.trim();
+        Some((format!("link of {line}"), line.ends_with(" up")))
+    }
+
     fn state(&self, vm: &str) -> Command {
         virsh(["domstate", vm])
     }
@@ -67,4 +89,20 @@ impl Hypervisor for Libvirt {
 
 fn virsh<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     Command::new("virsh").args(["--connect", "qemu:///system"]).args(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_private_interface_and_its_link_are_read_from_what_virsh_prints() {
+        let printed = " Interface   Type      Source            Model    MAC\n\
+                       -----------------------------------------------------------------\n \
+                       vnet0       network   vagrant-libvirt   virtio   52:54:00:aa:bb:01\n \
+                       vnet1       network   quorate-1         virtio   52:54:00:aa:bb:02\n\n";
+        assert_eq!(Libvirt.read_interface(printed).as_deref(), Some("52:54:00:aa:bb:02"));
+        let link = |printed| Libvirt.read_link("52:54:00:aa:bb:02", printed).map(|(_, up)| up);
+        assert_eq!((link("52:54:00:aa:bb:02 down\n\n"), link("52:54:00:aa:bb:02 up\n")), (Some(false), Some(true)));
+    }
 }

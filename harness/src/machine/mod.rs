@@ -21,7 +21,7 @@ use crate::event::What;
 use crate::process::{Command, ProcessError};
 use crate::record::Recorder;
 use crate::scenario::{Machine, MachineName, Topology};
-use provider::{Observed, Provider, ProviderError, Site, State};
+use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
@@ -68,6 +68,11 @@ impl Fleet {
         let vagrant = Vagrant::new(site.folder.join("vagrant"), provider.name(), site.folder.join("logs/vagrant.log"));
         let machines = topology.machines.clone();
         Self { provider, site, vagrant, machines, sockets, ways: Mutex::default(), recorder }
+    }
+
+    /// All machines, in the order of the topology.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.values()
     }
 
     /// The provider that makes them.
@@ -142,6 +147,18 @@ impl Fleet {
     pub async fn resume(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
         let id = self.id(name)?;
         self.provider.resume(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be resumed", source))
+    }
+
+    /// Plugs the cable of a machine's private network in, or pulls it.
+    pub async fn set_link(&self, name: &MachineName, up: bool, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let set = self.provider.set_link(&self.id(name)?, &self.site, up, cancel).await;
+        set.map_err(|source| error(name.as_str(), "its cable cannot be moved", source))
+    }
+
+    /// The cable of a machine's private network, as the provider tells it.
+    pub async fn link(&self, name: &MachineName, cancel: &CancellationToken) -> Result<Link, MachineError> {
+        let link = self.provider.link(&self.id(name)?, &self.site, cancel).await;
+        link.map_err(|source| error(name.as_str(), "its cable cannot be looked at", source))
     }
 
     /// Switches a machine on and waits until it lets one in.

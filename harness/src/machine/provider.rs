@@ -13,7 +13,7 @@ use super::vm::Vms;
 use super::{docker, libvirt, virtualbox};
 use crate::artifact::NodeImage;
 use crate::process::{Command, ProcessError, is_on_path};
-use crate::scenario::{Machine, MachineName, Topology};
+use crate::scenario::{Machine, MachineName, Topology, Verb};
 
 /// The Vagrant box that virtual machines are made from, unless another is asked for.
 pub const DEFAULT_BOX: &str = "debian/bookworm64";
@@ -92,6 +92,24 @@ pub struct Observed {
     pub proof: String,
 }
 
+/// The cable of a machine's private network, with what the provider said of it.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Whether it is plugged in.
+    pub up: bool,
+    /// The provider's own words.
+    pub proof: String,
+}
+
+/// Why a fault cannot be done, and what else can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impossible {
+    /// The reason.
+    pub reason: String,
+    /// What to do instead.
+    pub alternative: String,
+}
+
 /// Why a provider could not do something, and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -134,6 +152,15 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
     /// Lets a paused machine run on.
     async fn resume(&self, id: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
+
+    /// Plugs the cable of a machine's private network in, or pulls it.
+    async fn set_link(&self, id: &str, site: &Site, up: bool, cancel: &CancellationToken) -> Result<(), ProviderError>;
+
+    /// The cable of a machine's private network.
+    async fn link(&self, id: &str, site: &Site, cancel: &CancellationToken) -> Result<Link, ProviderError>;
+
+    /// Why it, or this host, cannot do a fault, if so.
+    async fn impossible(&self, verb: &Verb, cancel: &CancellationToken) -> Option<Impossible>;
 
     /// A machine's state. What it says of a machine that was started anew differs from what it said before.
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError>;

@@ -42,6 +42,29 @@ impl Hypervisor for VirtualBox {
         manage(["controlvm", vm, "resume"])
     }
 
+    fn interfaces(&self, vm: &str) -> Command {
+        self.state(vm)
+    }
+
+    /// The first interface is Vagrant's own, behind NAT.
+    fn read_interface(&self, printed: &str) -> Option<String> {
+        printed.lines().any(|line| line.starts_with("nic2=") && line != "nic2=\"none\"").then(|| "2".to_owned())
+    }
+
+    fn set_link(&self, vm: &str, interface: &str, up: bool) -> Command {
+        manage(["controlvm", vm, &format!("setlinkstate{interface}"), if up { "on" } else { "off" }])
+    }
+
+    fn link(&self, vm: &str, _interface: &str) -> Command {
+        self.state(vm)
+    }
+
+    fn read_link(&self, interface: &str, printed: &str) -> Option<(String, bool)> {
+        let key = format!("cableconnected{interface}=");
+        let line = printed.lines().find(|line| line.starts_with(&key))?;
+        Some((line.to_owned(), line.ends_with("\"on\"")))
+    }
+
     fn state(&self, vm: &str) -> Command {
         manage(["showvminfo", vm, "--machinereadable"])
     }
@@ -84,6 +107,10 @@ mod tests {
             "name=\"quorate-1-master1\"\nVMState=\"poweroff\"\nVMStateChangeTime=\"2026-11-23T07:00:00.000000000\"\n";
         assert_eq!(VirtualBox.read_state(printed), ("VMState=\"poweroff\"".to_owned(), State::Stopped));
         assert_eq!(VirtualBox.read_state("VMState=\"paused\"\n").1, State::Paused);
+        let interfaces = "nic1=\"nat\"\ncableconnected1=\"on\"\nnic2=\"hostonly\"\ncableconnected2=\"off\"\n";
+        assert_eq!(VirtualBox.read_interface(interfaces).as_deref(), Some("2"));
+        assert_eq!(VirtualBox.read_link("2", interfaces), Some(("cableconnected2=\"off\"".to_owned(), false)));
+        assert_eq!(VirtualBox.read_interface("nic1=\"nat\"\nnic2=\"none\"\n"), None);
         let line = "\"quorate-1-master1\" {0b3ed0c4-3ab2-4c62-a4bf-2a1c39d0fb0f}";
         assert_eq!(VirtualBox.read_name(line), Some("quorate-1-master1"));
     }

@@ -7,12 +7,12 @@ use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::network;
-use super::provider::{Observed, Provider, ProviderError, Site, State};
+use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use crate::artifact::NodeImage;
 use crate::process::{Command, is_on_path};
-use crate::scenario::{Machine, MachineName, Topology};
+use crate::scenario::{Machine, MachineName, Topology, Verb};
 
 /// Why no scenario runs on virtual machines yet.
 const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
@@ -33,6 +33,16 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     fn pause(&self, vm: &str) -> Command;
     /// Lets a frozen VM run on.
     fn resume(&self, vm: &str) -> Command;
+    /// Prints a VM's network interfaces.
+    fn interfaces(&self, vm: &str) -> Command;
+    /// The tool's name for the interface of the private network, from what [`Hypervisor::interfaces`] printed.
+    fn read_interface(&self, printed: &str) -> Option<String>;
+    /// Plugs an interface's cable in, or pulls it.
+    fn set_link(&self, vm: &str, interface: &str, up: bool) -> Command;
+    /// Prints the state of an interface's cable.
+    fn link(&self, vm: &str, interface: &str) -> Command;
+    /// The one line of what [`Hypervisor::link`] printed that says it, and whether the cable is plugged in.
+    fn read_link(&self, interface: &str, printed: &str) -> Option<(String, bool)>;
     /// Prints a VM's state.
     fn state(&self, vm: &str) -> Command;
     /// The one line of what [`Hypervisor::state`] printed that says it, and the state.
@@ -86,6 +96,30 @@ impl<H: Hypervisor> Provider for Vms<H> {
         Ok(())
     }
 
+    async fn set_link(
+        &self,
+        id: &str,
+        _site: &Site,
+        up: bool,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProviderError> {
+        let interface = self.private(id, cancel).await?;
+        self.0.set_link(id, &interface, up).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn link(&self, id: &str, _site: &Site, cancel: &CancellationToken) -> Result<Link, ProviderError> {
+        let interface = self.private(id, cancel).await?;
+        let output = self.0.link(id, &interface).run_async(cancel).await?;
+        let (proof, up) = self.0.read_link(&interface, &output.stdout).ok_or_else(|| unknown_interface(id))?;
+        Ok(Link { up, proof })
+    }
+
+    /// A virtual machine has a kernel, a disk and a clock of its own.
+    async fn impossible(&self, _verb: &Verb, _cancel: &CancellationToken) -> Option<Impossible> {
+        None
+    }
+
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
         let output = self.0.state(id).run_async(cancel).await?;
         let (proof, state) = self.0.read_state(&output.stdout);
@@ -127,7 +161,19 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 }
 
+fn unknown_interface(id: &str) -> ProviderError {
+    ProviderError::Host {
+        problem: format!("{id} has no second network interface, which would be that of the private network"),
+        remedy: "see the Vagrantfile of the run".into(),
+    }
+}
+
 impl<H: Hypervisor> Vms<H> {
+    async fn private(&self, id: &str, cancel: &CancellationToken) -> Result<String, ProviderError> {
+        let output = self.0.interfaces(id).run_async(cancel).await?;
+        self.0.read_interface(&output.stdout).ok_or_else(|| unknown_interface(id))
+    }
+
     /// The names of the VMs that carry the prefix; none where there is no hypervisor.
     async fn names(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
         if !is_on_path(H::TOOL) {

@@ -2,12 +2,14 @@
 //!
 //! A plan exists only of a scenario that makes sense step by step: a machine that is off is not switched off again.
 
+mod able;
 mod walk;
 mod words;
 
 use std::time::Duration;
 
 use crate::scenario::{Action, Scenario, Step};
+pub use able::refusals;
 use walk::Walk;
 
 /// How long a fault may take to be injected or healed.
@@ -34,7 +36,7 @@ pub struct Planned {
 }
 
 /// Why a scenario cannot be planned.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{path}:{line}: {problem}\n  mend it: {remedy}")]
 pub struct Refusal {
     /// The scenario's file.
@@ -118,6 +120,61 @@ mod tests {
         ];
         assert_eq!(steps, expected);
         assert_eq!(plan.notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn faults_of_network_disk_and_clock_are_followed_to_their_restoring() {
+        let good: [&[&str]; 6] = [
+            &["isolate: etcd-leader", "restore: chosen"],
+            &["partition: { on: master1 }", "block: { on: master1, ports: [6443] }", "restore: machines"],
+            &["isolate: minority", "restore: masters"],
+            &["wipe: master2", "restore: [master2, master3]", "wipe: master3"],
+            &["isolate: master1", "pause: master1", "resume: master1", "restore: master1", "kill: master1"],
+            &["slow: { on: master1, rate: 1mbit }", "isolate: master1"],
+        ];
+        for steps in good {
+            plan(steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
+        }
+        let bad: [(&[&str], u32, &str); 13] = [
+            (&["restore: master1"], 4, "nothing of the network, the disk or the clock lasts on master1 here"),
+            (&["kill: master1", "restore: masters"], 5, "master1 is off here"),
+            (&["isolate: master1", "restore: master2"], 5, "nothing of the network"),
+            (&["isolate: master1", "isolate: masters"], 5, "`isolate` of master1 would do nothing"),
+            (&["isolate: master1", "partition: { on: master1 }"], 5, "`partition` of master1 would do nothing, since"),
+            (&["partition: { on: master1 }", "kill: master1"], 5, "`kill` of master1 would undo a part of that unseen"),
+            (&["slow-disk: { on: master1, rate: 1MiB }", "reboot: master1"], 5, "`reboot` of master1 would undo"),
+            (&["isolate: minority", "stop: chosen"], 5, "`stop` of minority of line 4 would undo"),
+            (&["wipe: majority"], 4, "etcd would lose its quorum: 2 of 3"),
+            (&["wipe: masters"], 4, "etcd would lose its quorum: 3 of 3"),
+            (&["kill: master1", "wipe: master2"], 5, "etcd would lose its quorum: 2 of 3"),
+            (&["isolate: one-master", "wipe: one-master"], 5, "etcd would lose its quorum: 2 of 3"),
+            (&["pause: master1", "isolate: master1"], 5, "master1 is paused here"),
+        ];
+        for (steps, line, problem) in bad {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
+        }
+    }
+
+    #[test]
+    fn titles_say_what_is_particular_to_a_fault() {
+        let cases = [
+            ("isolate: master1", "isolate master1"),
+            ("partition: { on: master1 }", "partition master1 from all others"),
+            (
+                "partition: { on: master1, from: other-masters, direction: in }",
+                "partition master1 from the other masters, what comes in alone",
+            ),
+            ("block: { on: masters, ports: [2379, 2380] }", "block master1, master2, master3 at the ports 2379, 2380"),
+            ("slow: { on: master1, rate: 500kbit, loss: 5% }", "slow master1 to 500kbit losing 5%"),
+            ("fill-disk: { on: master1, leave: 1MiB }", "fill-disk master1 but for 1MiB"),
+            ("slow-disk: { on: master1, rate: 64KiB }", "slow-disk master1 to 64KiB a second"),
+            ("skew-clock: { on: balancer, by: -5m }", "skew-clock balancer by -5m"),
+        ];
+        for (step, title) in cases {
+            assert_eq!(plan(&[step]).unwrap().steps[0].title, title);
+        }
     }
 
     #[test]

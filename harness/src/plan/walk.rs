@@ -72,6 +72,12 @@ impl<'a> Walk<'a> {
             }
             Action::Fault(Fault { verb, on }) => {
                 let subjects = self.subjects(verb, on, step.line)?;
+                if *verb == Verb::Restore {
+                    return self.restore(&subjects);
+                }
+                if *verb == Verb::Wipe {
+                    self.quorum(&subjects)?;
+                }
                 subjects.into_iter().try_for_each(|subject| self.fault(verb, subject, step.line))
             }
         }
@@ -129,6 +135,7 @@ impl<'a> Walk<'a> {
         if verb.heals() {
             return self.heal(verb, &subject);
         }
+        self.possible(verb, &subject)?;
         if let Some(service) = verb.service() {
             self.serving(&subject, service)?;
         }
@@ -158,18 +165,78 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether what lasts lets the fault do what it says.
+    fn possible(&self, verb: &Verb, subject: &Subject) -> Result<(), Nonsense> {
+        let in_the_way = |active: &&Active| active.subject == *subject && active.verb.is_in_the_way_of(verb);
+        let Some(Active { verb: other, line, .. }) = self.active.iter().find(in_the_way) else { return Ok(()) };
+        let why = match verb {
+            _ if other.is_like(verb) => "would do nothing",
+            Verb::Kill | Verb::Stop | Verb::Reboot => "would undo a part of that unseen",
+            _ => "would do nothing, since its cable is pulled",
+        };
+        nonsense(
+            format!("`{}` of {subject} {why}: `{}` lasts there, since line {line}", verb.as_str(), other.as_str()),
+            format!("write `- restore: {}` before", name(subject)),
+        )
+    }
+
+    /// Heals all that `restore` can on these machines. Words for many machines may mean some on which nothing lasts.
+    fn restore(&mut self, subjects: &[Subject]) -> Result<(), Nonsense> {
+        subjects.iter().try_for_each(|subject| self.running(subject))?;
+        let meant = |subject: &Subject| match subject {
+            _ if subjects.contains(subject) => true,
+            Subject::Machine(_) => false,
+            Subject::Chosen(part, _) => self
+                .topology
+                .of_role(part.role(self.topology.external_etcd()))
+                .all(|machine| subjects.contains(&Subject::Machine(machine.name.clone()))),
+        };
+        let before = self.active.len();
+        self.active.retain(|active| !(active.verb.is_restorable() && meant(&active.subject)));
+        if self.active.len() < before {
+            return Ok(());
+        }
+        let names = subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        nonsense(
+            format!("nothing of the network, the disk or the clock lasts on {names} here"),
+            "take the step out, or name the machines on which something does; \
+             `start`, `resume` and `start-service` heal the others",
+        )
+    }
+
+    /// Whether etcd keeps its quorum when these members are wiped as well. Without one no member can join again.
+    fn quorum(&self, wiped: &[Subject]) -> Result<(), Nonsense> {
+        let mut lost: Vec<&Subject> = wiped.iter().collect();
+        for active in self.active.iter().filter(|active| active.verb.takes_etcd()) {
+            if !lost.contains(&&active.subject) {
+                lost.push(&active.subject);
+            }
+        }
+        let members: Vec<&MachineName> = self.topology.members().map(|machine| &machine.name).collect();
+        let external = self.topology.external_etcd();
+        let size = |subject: &Subject| match subject {
+            Subject::Machine(machine) => usize::from(members.contains(&machine)),
+            Subject::Chosen(part, _) if external && part.role(external) == Role::Master => 0,
+            Subject::Chosen(part, _) => part.size(members.len()),
+        };
+        let count: usize = lost.iter().map(|subject| size(subject)).sum();
+        if count <= members.len().saturating_sub(1) / 2 {
+            return Ok(());
+        }
+        nonsense(
+            format!("etcd would lose its quorum: {count} of {} members are wiped or away then", members.len()),
+            "wipe fewer members at a time, and heal others before; without a quorum no member can join again",
+        )
+    }
+
     fn running(&self, subject: &Subject) -> Result<(), Nonsense> {
         let Some(active) = self.active.iter().find(|active| active.subject == *subject && is_down(&active.verb)) else {
             return Ok(());
         };
         let (state, heal) = if active.verb == Verb::Pause { ("paused", "resume") } else { ("off", "start") };
-        let name = match subject {
-            Subject::Machine(name) => name.as_str(),
-            Subject::Chosen(..) => "chosen",
-        };
         nonsense(
             format!("{subject} is {state} here, since line {}", active.line),
-            format!("write `- {heal}: {name}` before"),
+            format!("write `- {heal}: {}` before", name(subject)),
         )
     }
 
@@ -218,10 +285,23 @@ impl<'a> Walk<'a> {
                     format!("{} of {subject} is stopped", service.as_str())
                 }
                 verb if is_down(verb) => format!("{subject} is down"),
+                Verb::Isolate => format!("{subject} is isolated"),
+                Verb::Partition { .. } => format!("{subject} is partitioned"),
+                verb if verb.takes_etcd() && matches!(check, Check::EtcdHealthy { .. }) => {
+                    format!("`{}` of {subject} lasts", verb.as_str())
+                }
                 _ => continue,
             };
             self.notes.push(format!("line {line} expects health while {broken} since line {since}"));
         }
+    }
+}
+
+/// How a step means the subject.
+fn name(subject: &Subject) -> &str {
+    match subject {
+        Subject::Machine(name) => name.as_str(),
+        Subject::Chosen(..) => "chosen",
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::scenario::{
-    Action, Check, Fault, Invariant, MachineName, NodeState, Placement, Step, Target, format_duration,
+    Action, Check, Direction, Fault, Invariant, MachineName, NodeState, Peers, Placement, Step, Target, Verb,
+    format_duration, format_rate, format_size,
 };
 
 impl fmt::Display for Step {
@@ -22,7 +23,50 @@ impl fmt::Display for Fault {
         let Self { verb, on } = self;
         match verb.service() {
             Some(service) => write!(f, "{} {} on {on}", verb.as_str(), service.as_str()),
-            None => write!(f, "{} {on}", verb.as_str()),
+            None => write!(f, "{} {on}{}", verb.as_str(), particulars(verb)),
+        }
+    }
+}
+
+/// What a verb says beside itself, each with a space before it.
+fn particulars(verb: &Verb) -> String {
+    match verb {
+        Verb::Partition { from, direction } => format!(" from {from}{}", only(*direction)),
+        Verb::Block { ports, direction } => {
+            let ports = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!(" at the ports {ports}{}", only(*direction))
+        }
+        Verb::Slow { rate, delay, loss } => [
+            rate.map(|rate| format!(" to {}", format_rate(rate))),
+            delay.map(|delay| format!(" by {}", format_duration(delay))),
+            loss.map(|loss| format!(" losing {loss}%")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        Verb::FillDisk { leave } if *leave > 0 => format!(" but for {}", format_size(*leave)),
+        Verb::SlowDisk { rate } => format!(" to {} a second", format_size(*rate)),
+        Verb::SkewClock { by } => {
+            format!(" by {}{}", if by.is_negative() { "-" } else { "" }, format_duration(by.unsigned_abs()))
+        }
+        _ => String::new(),
+    }
+}
+
+fn only(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Both => "",
+        Direction::In => ", what comes in alone",
+        Direction::Out => ", what goes out alone",
+    }
+}
+
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Others => f.write_str("all others"),
+            Self::OtherMasters => f.write_str("the other masters"),
+            Self::Machines(machines) => Target::Machines(machines.clone()).fmt(f),
         }
     }
 }

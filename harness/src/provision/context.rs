@@ -24,6 +24,7 @@ pub struct Provisioner {
     pub(super) access: Access,
     pub(super) secrets: Secrets,
     pub(super) recorder: Recorder,
+    pub(super) etcd_disk: bool,
     cancel: CancellationToken,
     folder: PathBuf,
 }
@@ -50,6 +51,8 @@ pub struct Part {
     pub access: Access,
     /// The run's log.
     pub recorder: Recorder,
+    /// Whether etcd's data is on a small file system of its own, which can be filled.
+    pub etcd_disk: bool,
     /// Ends all steps.
     pub cancel: CancellationToken,
     /// The run's folder.
@@ -105,7 +108,7 @@ pub enum StepError {
 impl Provisioner {
     /// A provisioner with secrets of its own.
     pub fn new(part: Part) -> Self {
-        let Part { topology, fleet, kubernetes, access, recorder, cancel, folder } = part;
+        let Part { topology, fleet, kubernetes, access, recorder, etcd_disk, cancel, folder } = part;
         let secrets = Secrets {
             token: format!(
                 "{}.{}",
@@ -114,7 +117,7 @@ impl Provisioner {
             ),
             certificate_key: random(b"0123456789abcdef", 64),
         };
-        Self { topology, fleet, kubernetes, access, secrets, recorder, cancel, folder }
+        Self { topology, fleet, kubernetes, access, secrets, recorder, etcd_disk, cancel, folder }
     }
 
     /// Runs a step: announces it, bounds its time, and tells how it ended.

@@ -28,10 +28,14 @@ type Files = Vec<(&'static str, String)>;
 
 /// Starts all members side by side and sees that they serve. Returns the spans that ended last: none where masters have
 /// the members.
-pub(super) async fn start(provisioner: &Provisioner, prepared: &[Prepared]) -> Result<Vec<SpanId>, ProvisionError> {
+pub(super) async fn start(
+    provisioner: &Provisioner,
+    prepared: &[Prepared],
+    disks: &[SpanId],
+) -> Result<Vec<SpanId>, ProvisionError> {
     let machines: Vec<&Machine> = provisioner.topology.of_role(Role::Etcd).collect();
     let (Some(first), Some(node)) = (machines.first(), prepared.first()) else { return Ok(Vec::new()) };
-    let after: Vec<SpanId> = prepared.iter().map(|node| node.span).collect();
+    let after: Vec<SpanId> = prepared.iter().map(|node| node.span).chain(disks.iter().copied()).collect();
     let work = |_| certify(provisioner, first);
     let made = provisioner.step("make the certificates of etcd", Some(first), &after, DEADLINE, work).await?;
     try_join_all(machines.iter().map(|machine| member(provisioner, machine, &node.driver, &made))).await

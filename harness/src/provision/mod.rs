@@ -6,6 +6,7 @@ mod balancer;
 mod context;
 mod controllers;
 mod etcd;
+mod etcd_disk;
 mod init;
 mod join;
 mod kubeadm;
@@ -28,10 +29,14 @@ impl Provisioner {
         let masters: Vec<_> = self.topology.masters().collect();
         let kubelets = self.topology.nodes().chain(self.topology.of_role(Role::Etcd));
         let prepared = try_join_all(kubelets.map(|machine| node::prepare(self, machine, up)));
-        let (balancer, prepared) = futures::future::try_join(balancer::start(self, up), prepared).await?;
+        let members = self.topology.members().filter(|_| self.etcd_disk);
+        let disks = try_join_all(members.map(|machine| etcd_disk::mount(self, machine, up)));
+        let (balancer, prepared, disks) =
+            futures::future::try_join3(balancer::start(self, up), prepared, disks).await?;
         let (driver, mut after) = node::agree(&prepared);
         after.push(balancer);
-        after.extend(etcd::start(self, &prepared).await?);
+        after.extend(&disks);
+        after.extend(etcd::start(self, &prepared, &disks).await?);
 
         let first = masters[0];
         let initialised = init::init(self, first, driver, &after).await?;

@@ -45,6 +45,7 @@ pub(super) fn provisioner(name: &str, version: &str) -> Provisioner {
         kubernetes,
         access: Access::new("/the-run/credentials".into()),
         recorder,
+        etcd_disk: false,
         cancel: CancellationToken::new(),
         folder: "/the-run".into(),
     });

@@ -80,7 +80,7 @@ fn faults(summary: &Summary) -> Vec<String> {
             format!(
                 "| {} | {} | {} |",
                 moment(it.at),
-                plain(&fault(&it.verb, it.service.as_deref(), &it.machine)),
+                plain(&fault(&it.verb, it.service.as_deref(), &it.machine, it.detail.as_deref())),
                 plain(&it.proof)
             ),
         )

@@ -123,6 +123,9 @@ pub struct Fault {
     pub service: Option<String>,
     /// Whether it undoes an earlier one.
     pub heals: bool,
+    /// Its particulars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// What proves it.
     pub proof: String,
 }
@@ -225,11 +228,11 @@ impl Facts {
             }
             What::Settings { settings } => self.settings = settings,
             What::Compared { comparison } => self.comparisons.push(comparison),
-            What::Fault { step, verb, machine, service, heals, begun, proof } => {
+            What::Fault { step, verb, machine, service, heals, detail, begun, proof } => {
                 // Between the two the clock had hardly time to jump; if it did, the event is what is left.
                 let since = wall.duration_since(begun).as_secs_f64();
                 let begun = rounded(if (0.0..=*at).contains(&since) { at - since } else { *at });
-                self.faults.push(Fault { at: *at, begun, step, verb, machine, service, heals, proof });
+                self.faults.push(Fault { at: *at, begun, step, verb, machine, service, heals, detail, proof });
             }
             What::Violation { invariant, message } => {
                 self.violations.push(Violation { at: *at, invariant, message });

@@ -142,13 +142,26 @@ impl Log {
     }
 
     pub(crate) fn befall(&mut self, at: f64, verb: &str, machine: &str, heals: bool) {
+        let (step, service, detail) = (None, None, (verb == "restore").then(|| "from isolate".to_owned()));
         let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), "seen".to_owned());
-        self.add(at, What::Fault { step: None, verb, machine, service: None, heals, begun: wall(at), proof });
+        self.add(at, What::Fault { step, verb, machine, service, detail, heals, begun: wall(at), proof });
     }
 
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
-        self.add(at, What::Fault { step: Some(step), verb, machine, service: None, heals, begun: wall(begun), proof });
+        self.add(
+            at,
+            What::Fault {
+                step: Some(step),
+                verb,
+                machine,
+                service: None,
+                heals,
+                detail: None,
+                begun: wall(begun),
+                proof,
+            },
+        );
     }
 
     fn end(&mut self, at: f64, verdict: Verdict, reason: &str) {

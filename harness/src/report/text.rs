@@ -42,7 +42,7 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
             format!(
                 "{:>9}  {}: {}",
                 moment(it.at),
-                paint.fault(&fault(&it.verb, it.service.as_deref(), &it.machine)),
+                paint.fault(&fault(&it.verb, it.service.as_deref(), &it.machine, it.detail.as_deref())),
                 it.proof
             )
         })

@@ -58,10 +58,11 @@ pub(super) fn mark(outcome: Outcome) -> &'static str {
 }
 
 /// A fault as a person would say it, without its proof.
-pub(super) fn fault(verb: &str, service: Option<&str>, machine: &str) -> String {
+pub(super) fn fault(verb: &str, service: Option<&str>, machine: &str, detail: Option<&str>) -> String {
+    let detail = detail.map_or(String::new(), |detail| format!(" {detail}"));
     match service {
-        Some(service) => format!("{verb} {service} on {machine}"),
-        None => format!("{verb} {machine}"),
+        Some(service) => format!("{verb} {service} on {machine}{detail}"),
+        None => format!("{verb} {machine}{detail}"),
     }
 }
 
@@ -70,9 +71,9 @@ pub(super) fn describe(what: &What) -> Option<String> {
     let because = |error: &Option<String>| error.as_ref().map_or(String::new(), |error| format!(": {error}"));
     Some(match what {
         What::Machine { machine, state, proof } => format!("machine {machine} is {state} ({proof})"),
-        What::Fault { verb, machine, service, heals, proof, .. } => {
+        What::Fault { verb, machine, service, heals, detail, proof, .. } => {
             let kind = if *heals { "healed" } else { "fault" };
-            format!("{kind}: {} ({proof})", fault(verb, service.as_deref(), machine))
+            format!("{kind}: {} ({proof})", fault(verb, service.as_deref(), machine, detail.as_deref()))
         }
         What::Node { node, ready, reason, .. } => match ready.as_str() {
             "True" => format!("node {node} is Ready"),

@@ -22,7 +22,7 @@ use crate::cluster::Access;
 use crate::event::{FORMAT, Phase, SpanId, Verdict, What};
 use crate::machine::provider::{self, Choice, Provider, Site};
 use crate::machine::{Fleet, vagrant};
-use crate::plan::{Plan, Planned};
+use crate::plan::{self, Plan, Planned};
 use crate::probe::Observers;
 use crate::provision::{Part, Provisioner};
 use crate::record::{Recorder, SpanOptions};
@@ -258,6 +258,12 @@ impl Body {
             Ok(choice) => {
                 let name = choice.provider.name().to_owned();
                 self.recorder.record(What::Provider { name, reason: choice.reason.clone() });
+                let refusals = plan::refusals(&self.scenario, choice.provider.as_ref(), &self.cancel).await;
+                if !refusals.is_empty() {
+                    let reason = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+                    span.end(Verdict::Broken, Some(reason.clone()));
+                    return Err(Failure::Broken(reason));
+                }
                 span.end(Verdict::Passed, None);
                 Ok(choice)
             }
@@ -310,6 +316,7 @@ async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder:
         kubernetes: image.kubernetes,
         access: access.clone(),
         recorder: engine.recorder.clone(),
+        etcd_disk: engine.scenario.fills_disk(),
         cancel: engine.cancel.clone(),
         folder: folder.to_owned(),
     };

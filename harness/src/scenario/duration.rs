@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 
 use super::problem::{Problems, quoted};
@@ -26,6 +27,20 @@ pub(super) fn decode(node: &Node, problems: &mut Problems) -> Option<Duration> {
             None
         }
     }
+}
+
+/// Reads a duration that may be negative.
+pub(super) fn decode_signed(node: &Node, problems: &mut Problems) -> Option<SignedDuration> {
+    let Some(length) = node.scalar().and_then(|scalar| scalar.text.strip_prefix('-')) else {
+        return decode(node, problems).and_then(|duration| SignedDuration::try_from(duration).ok());
+    };
+    let parsed = parse(length).ok().and_then(|duration| SignedDuration::try_from(duration).ok());
+    if parsed.is_none() {
+        problems
+            .error(&node.place, format!("expected a duration, found {}", node.describe()))
+            .mend("write a number with a unit: `5m`, or `-5m`");
+    }
+    parsed.map(|duration| -duration)
 }
 
 #[derive(Debug)]

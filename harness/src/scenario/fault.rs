@@ -1,5 +1,9 @@
 //! Faults: what befalls machines and services, and its undoing.
 
+mod clock;
+mod disk;
+mod network;
+
 use serde_json::Value as Json;
 
 use super::problem::{Problems, listed, quoted};
@@ -44,13 +48,17 @@ static SERVICE_FAULT: Table = Table {
     ],
 };
 
-/// How the value of a step's key is read: as machines, or as a service on machines.
+/// How the value of a step's key is read: as machines, as a service on machines, or as a mapping of its own.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    /// The power family.
-    Power(fn() -> Verb),
+    /// Nothing but machines.
+    Plain(fn() -> Verb),
+    /// The same, where only machines with an etcd member will do.
+    Members(fn() -> Verb),
     /// The service family.
     Service(fn(Service) -> Verb),
+    /// With particulars.
+    Own(fn(&Node, &Cast, &mut Problems) -> Option<Fault>),
 }
 
 /// A key of a step that is a fault.
@@ -75,13 +83,13 @@ macro_rules! key {
 
 /// All faults of the language.
 #[rustfmt::skip]
-pub(super) static KEYS: [Key; 10] = [
-    key!("kill", Kind::Power(|| Verb::Kill), "Powers machines off at once", "kill: master2", target::schema),
-    key!("stop", Kind::Power(|| Verb::Stop), "Shuts machines down in order", "stop: master2", target::schema),
-    key!("start", Kind::Power(|| Verb::Start), "Powers machines on", "start: master2", target::schema),
-    key!("reboot", Kind::Power(|| Verb::Reboot), "Shuts machines down in order and powers them on", "reboot: master2", target::schema),
-    key!("pause", Kind::Power(|| Verb::Pause), "Freezes machines", "pause: master2", target::schema),
-    key!("resume", Kind::Power(|| Verb::Resume), "Lets paused machines run on", "resume: master2", target::schema),
+pub(super) static KEYS: [Key; 20] = [
+    key!("kill", Kind::Plain(|| Verb::Kill), "Powers machines off at once", "kill: master2", target::schema),
+    key!("stop", Kind::Plain(|| Verb::Stop), "Shuts machines down in order", "stop: master2", target::schema),
+    key!("start", Kind::Plain(|| Verb::Start), "Powers machines on", "start: master2", target::schema),
+    key!("reboot", Kind::Plain(|| Verb::Reboot), "Shuts machines down in order and powers them on", "reboot: master2", target::schema),
+    key!("pause", Kind::Plain(|| Verb::Pause), "Freezes machines", "pause: master2", target::schema),
+    key!("resume", Kind::Plain(|| Verb::Resume), "Lets paused machines run on", "resume: master2", target::schema),
     key!("stop-service", Kind::Service(Verb::StopService), "Stops a service, which stays down until it is started",
         "stop-service: { service: etcd, on: master2 }", schema),
     key!("kill-service", Kind::Service(Verb::KillService), "Kills the processes of a service, which may be started anew by what looks after it",
@@ -90,12 +98,35 @@ pub(super) static KEYS: [Key; 10] = [
         "start-service: { service: etcd, on: master2 }", schema),
     key!("restart-service", Kind::Service(Verb::RestartService), "Stops a service and starts it again",
         "restart-service: { service: kubelet, on: master2 }", schema),
+    key!("isolate", Kind::Plain(|| Verb::Isolate), "Pulls the cable of the private network", "isolate: master2", target::schema),
+    key!("partition", Kind::Own(network::partition), "Loses what passes between machines and others",
+        "partition: { on: master2, from: others }", network::partition_schema),
+    key!("block", Kind::Own(network::block), "Loses what goes to ports of TCP and UDP",
+        "block: { on: master2, ports: [2379, 2380] }", network::block_schema),
+    key!("slow", Kind::Own(network::slow), "Makes what machines send to the private network slower, later, or lost by chance",
+        "slow: { on: master2, rate: 1mbit }", network::slow_schema),
+    key!("fill-disk", Kind::Own(disk::fill), "Fills the file system of etcd's data",
+        "fill-disk: { on: master2 }", disk::fill_schema),
+    key!("slow-disk", Kind::Own(disk::slow), "Makes the disk slow that etcd writes to",
+        "slow-disk: { on: master2, rate: 1MiB }", disk::slow_schema),
+    key!("fill-etcd", Kind::Members(|| Verb::FillEtcd), "Uses up the quota of etcd's database, which raises its alarm",
+        "fill-etcd: master2", target::schema),
+    key!("wipe", Kind::Members(|| Verb::Wipe), "Ends etcd members and deletes their data", "wipe: master2", target::schema),
+    key!("skew-clock", Kind::Own(clock::skew), "Puts the clock ahead, or behind",
+        "skew-clock: { on: master2, by: 5m }", clock::schema),
+    key!("restore", Kind::Plain(|| Verb::Restore), "Undoes what lasts of the network, the disk and the clock",
+        "restore: master2", target::schema),
 ];
 
 /// Reads the value of a fault's key.
 pub(super) fn decode(kind: Kind, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
     match kind {
-        Kind::Power(verb) => target::decode(node, cast, problems).map(|on| Fault { verb: verb(), on }),
+        Kind::Plain(verb) => target::decode(node, cast, problems).map(|on| Fault { verb: verb(), on }),
+        Kind::Members(verb) => {
+            let on = target::decode(node, cast, problems)?;
+            on_members(&on, cast, &node.place, problems).then(|| Fault { verb: verb(), on })
+        }
+        Kind::Own(decode) => decode(node, cast, problems),
         Kind::Service(verb) => {
             let (service, on) = decode_service(node, cast, problems)?;
             Some(Fault { verb: verb(service), on })
@@ -115,6 +146,29 @@ fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(
         Target::Chosen => check_part(service, &[Role::Master, Role::Etcd], cast, place, problems),
     };
     runs.then_some((service, on))
+}
+
+/// Whether each of the machines has an etcd member.
+fn on_members(on: &Target, cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
+    match on {
+        Target::Machines(machines) => check_roles(Service::Etcd, machines, cast, place, problems),
+        Target::Part(part) => check_part(Service::Etcd, &[part.role(cast.external_etcd())], cast, place, problems),
+        Target::Chosen => true,
+    }
+}
+
+/// The key of all mappings that says the machines.
+const ON: Field = Field {
+    name: "on",
+    doc: "The machines that it befalls",
+    required: true,
+    example: "on: master2",
+    schema: target::schema,
+};
+
+/// A key that may be left out.
+const fn optional(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> Field {
+    Field { name, doc, required: false, example, schema }
 }
 
 /// Whether the machines of which a part is chosen run the service; of what was chosen before, one of their roles is known.

@@ -46,6 +46,14 @@ pub struct Scenario {
     pub steps: Vec<Step>,
 }
 
+impl Scenario {
+    /// Whether a step fills the file system of etcd's data, which must not be one that others need.
+    pub fn fills_disk(&self) -> bool {
+        let fills = |step: &Step| matches!(&step.action, Action::Fault(Fault { verb: Verb::FillDisk { .. }, .. }));
+        self.steps.iter().any(fills)
+    }
+}
+
 /// A cluster of machines.
 #[derive(Debug, Clone)]
 pub struct Topology {
@@ -127,6 +135,11 @@ pub enum Role {
     Etcd,
     /// A node without a control plane.
     Worker,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 4] = [Self::Balancer, Self::Master, Self::Etcd, Self::Worker];
 }
 
 /// The Kubernetes of a topology.
@@ -396,6 +409,86 @@ pub enum Verb {
     StartService(Service),
     /// A service ends in order and starts anew.
     RestartService(Service),
+    /// The cable of the private network is pulled.
+    Isolate,
+    /// What passes between the machine and others is lost.
+    Partition {
+        /// The others.
+        from: Peers,
+        /// What of it is lost.
+        direction: Direction,
+    },
+    /// What goes to these ports of TCP and UDP is lost.
+    Block {
+        /// The ports. Never empty.
+        ports: Vec<u16>,
+        /// Those of the machine, those of others, or both.
+        direction: Direction,
+    },
+    /// What the machine sends to the private network goes slower, later, or is lost by chance. One of these at least.
+    Slow {
+        /// Bits in a second.
+        rate: Option<u64>,
+        /// How much later.
+        delay: Option<Duration>,
+        /// How many of a hundred packets are lost.
+        loss: Option<u32>,
+    },
+    /// The file system of etcd's data becomes full.
+    FillDisk {
+        /// Bytes that stay free.
+        leave: u64,
+    },
+    /// What etcd writes goes to its disk no faster than this.
+    SlowDisk {
+        /// Bytes in a second.
+        rate: u64,
+    },
+    /// The quota of etcd's database is used up, so that etcd raises its alarm and takes no writes.
+    FillEtcd,
+    /// The etcd member ends and its data is deleted.
+    Wipe,
+    /// The machine's clock is wrong by so much.
+    SkewClock {
+        /// How much it is ahead, or behind if negative.
+        by: jiff::SignedDuration,
+    },
+    /// Undoes all that lasts of the network, the disk and the clock.
+    Restore,
+}
+
+/// The machines that others are cut off from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peers {
+    /// All machines that the fault does not befall.
+    Others,
+    /// All masters that the fault does not befall.
+    OtherMasters,
+    /// These.
+    Machines(Vec<MachineName>),
+}
+
+/// What of the traffic a fault is about, as the machine that it befalls sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// What comes in and what goes out.
+    Both,
+    /// What comes in.
+    In,
+    /// What goes out.
+    Out,
+}
+
+impl Direction {
+    /// Its name in the scenario's language.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
 }
 
 impl Verb {
@@ -412,6 +505,16 @@ impl Verb {
             Self::KillService(_) => "kill-service",
             Self::StartService(_) => "start-service",
             Self::RestartService(_) => "restart-service",
+            Self::Isolate => "isolate",
+            Self::Partition { .. } => "partition",
+            Self::Block { .. } => "block",
+            Self::Slow { .. } => "slow",
+            Self::FillDisk { .. } => "fill-disk",
+            Self::SlowDisk { .. } => "slow-disk",
+            Self::FillEtcd => "fill-etcd",
+            Self::Wipe => "wipe",
+            Self::SkewClock { .. } => "skew-clock",
+            Self::Restore => "restore",
         }
     }
 
@@ -428,7 +531,7 @@ impl Verb {
 
     /// Whether it is the undoing of something.
     pub fn heals(&self) -> bool {
-        matches!(self, Self::Start | Self::Resume | Self::StartService(_))
+        matches!(self, Self::Start | Self::Resume | Self::StartService(_) | Self::Restore)
     }
 
     /// What undoes it, if it lasts.
@@ -437,12 +540,55 @@ impl Verb {
             Self::Kill | Self::Stop => Some(Self::Start),
             Self::Pause => Some(Self::Resume),
             Self::StopService(service) => Some(Self::StartService(*service)),
+            Self::Isolate
+            | Self::Partition { .. }
+            | Self::Block { .. }
+            | Self::Slow { .. }
+            | Self::FillDisk { .. }
+            | Self::SlowDisk { .. }
+            | Self::FillEtcd
+            | Self::Wipe
+            | Self::SkewClock { .. } => Some(Self::Restore),
             Self::Start
             | Self::Reboot
             | Self::Resume
             | Self::KillService(_)
             | Self::StartService(_)
-            | Self::RestartService(_) => None,
+            | Self::RestartService(_)
+            | Self::Restore => None,
+        }
+    }
+
+    /// Whether it is of the network, the disk or the clock: what `restore` undoes and a power cycle might undo unseen.
+    pub fn is_restorable(&self) -> bool {
+        self.undoing() == Some(Self::Restore)
+    }
+
+    /// Whether another fault would do nothing, or undo this one unseen, while this one lasts.
+    pub fn is_in_the_way_of(&self, other: &Self) -> bool {
+        let on_the_cable = matches!(other, Self::Partition { .. } | Self::Block { .. } | Self::Slow { .. });
+        let restarts = matches!(other, Self::Kill | Self::Stop | Self::Reboot);
+        (self.is_restorable() && (restarts || self.is_like(other))) || (*self == Self::Isolate && on_the_cable)
+    }
+
+    /// Whether the other is the same fault, whatever its particulars.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str() && self.service() == other.service()
+    }
+
+    /// Whether the etcd member of a master is no use to the others while it lasts.
+    pub fn takes_etcd(&self) -> bool {
+        match self {
+            Self::Kill
+            | Self::Stop
+            | Self::Pause
+            | Self::StopService(Service::Etcd)
+            | Self::Isolate
+            | Self::Partition { .. }
+            | Self::FillDisk { .. }
+            | Self::Wipe => true,
+            Self::Block { ports, .. } => ports.contains(&2380),
+            _ => false,
         }
     }
 }

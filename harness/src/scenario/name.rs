@@ -10,8 +10,10 @@ use super::{MachineName, Part, target};
 
 /// Whether a word means machines without naming one, and so cannot name one.
 pub(super) fn is_target_word(word: &str) -> bool {
-    matches!(word, "masters" | "all-masters" | "control-plane" | "nodes" | "etcd")
-        || word == target::CHOSEN
+    matches!(
+        word,
+        "masters" | "all-masters" | "control-plane" | "nodes" | "etcd" | "machines" | "others" | "other-masters"
+    ) || word == target::CHOSEN
         || Part::of(word).is_some()
 }
 

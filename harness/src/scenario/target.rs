@@ -7,7 +7,7 @@ use super::problem::{Problems, quoted, suggest};
 use super::source::Place;
 use super::table::text;
 use super::yaml::{Node, Value};
-use super::{MachineName, Part, Role, Service, Target, name};
+use super::{MachineName, Part, Peers, Role, Service, Target, name};
 
 /// The machines that there are, as far as the topology could be read. What could not be read is not held against steps.
 #[derive(Debug, Default)]
@@ -33,6 +33,11 @@ impl Cast {
     /// The role of a machine, if it is known.
     pub(super) fn role(&self, machine: &MachineName) -> Option<Role> {
         self.machines.get(machine).copied().flatten()
+    }
+
+    /// Whether a word is the name of a machine.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.machines.contains_key(&MachineName(name.to_owned()))
     }
 
     /// A machine that is named.
@@ -69,6 +74,7 @@ pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Optio
             "masters" | "all-masters" | "control-plane" => Some(Target::Machines(cast.of(&[Role::Master]))),
             "nodes" => Some(Target::Machines(cast.of(&[Role::Master, Role::Worker]))),
             "etcd" => Some(Target::Machines(cast.of(Service::Etcd.roles(cast.external_etcd())))),
+            "machines" => Some(Target::Machines(cast.of(&Role::ALL))),
             CHOSEN => Some(Target::Chosen),
             word => match Part::of(word) {
                 Some(part) => Some(Target::Part(part)),
@@ -109,6 +115,25 @@ fn decode_list(node: &Node, items: &[Node], cast: &Cast, problems: &mut Problems
     all.then_some(machines)
 }
 
+/// Reads the machines that others are cut off from.
+pub(super) fn decode_peers(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Peers> {
+    match node.scalar().map(|scalar| scalar.text.as_str()) {
+        Some("others") => Some(Peers::Others),
+        Some("other-masters") => Some(Peers::OtherMasters),
+        Some(word) if word == CHOSEN || Part::of(word).is_some() => {
+            problems
+                .error(&node.place, format!("{} cannot stand here", quoted(word)))
+                .label("chosen when the step runs")
+                .mend("let `on` choose, and write `others`, `other-masters`, or name the machines");
+            None
+        }
+        _ => match decode(node, cast, problems)? {
+            Target::Machines(machines) => Some(Peers::Machines(machines)),
+            Target::Part(_) | Target::Chosen => None,
+        },
+    }
+}
+
 fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<MachineName> {
     let name = text(item, problems)?;
     if name::is_target_word(name) {
@@ -123,9 +148,18 @@ fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<Mach
 pub(super) fn schema() -> Json {
     let parts = Part::ALL.map(Part::as_str).join("`, `");
     let words = format!(
-        "A machine, `masters`, `nodes`, `etcd`, a part that is chosen when the step runs (`{parts}`), or `{CHOSEN}` for what was \
+        "A machine, `masters`, `nodes`, `etcd`, `machines`, a part that is chosen when the step runs (`{parts}`), or `{CHOSEN}` for what was \
          chosen last"
     );
+    json!({ "oneOf": [
+        { "type": "string", "description": words },
+        { "type": "array", "description": "Machines", "items": name::label_schema(), "minItems": 1, "uniqueItems": true },
+    ] })
+}
+
+pub(super) fn peers_schema() -> Json {
+    let words =
+        "`others` for all machines that are not in `on`, `other-masters`, a machine, `masters`, `nodes`, or `machines`";
     json!({ "oneOf": [
         { "type": "string", "description": words },
         { "type": "array", "description": "Machines", "items": name::label_schema(), "minItems": 1, "uniqueItems": true },

@@ -44,12 +44,11 @@ fn is_momentary(verb: &str) -> bool {
 /// The faults that this undoes; of verbs that are not known here, all that befell the machine itself.
 fn undone_by(heal: &Fault, band: &Band) -> bool {
     const POWER: [&str; 3] = ["kill", "stop", "pause"];
-    const NETWORK: [&str; 4] = ["isolate", "partition", "block", "slow"];
     let verb = band.verb.as_str();
     heal.machine == band.machine
         && match heal.verb.as_str() {
             "start" | "resume" => POWER.contains(&verb),
-            "restore" => NETWORK.contains(&verb),
+            "restore" => heal.detail.as_deref() == Some(&format!("from {verb}")),
             "start-service" | "restart-service" => heal.service == band.service && verb == "stop-service",
             same if same == verb => heal.service == band.service,
             other => heal.service == band.service && !POWER.contains(&verb) && other != "reboot",
@@ -70,7 +69,7 @@ pub(super) fn bands(faults: &[Fault], end: f64) -> Vec<Band> {
                 }
                 heals = true;
                 (band.to, band.healed) = (fault.at, true);
-                let name = called(&fault.verb, fault.service.as_deref(), &fault.machine);
+                let name = called(&fault.verb, fault.service.as_deref(), &fault.machine, fault.detail.as_deref());
                 band.story.push_str(&format!(
                     ". Healed: {name}, begun at {:.3} s, seen at {:.3} s: {}",
                     fault.begun, fault.at, fault.proof
@@ -87,7 +86,7 @@ pub(super) fn bands(faults: &[Fault], end: f64) -> Vec<Band> {
 }
 
 fn band(fault: &Fault, to: f64, healed: bool) -> Band {
-    let name = called(&fault.verb, fault.service.as_deref(), &fault.machine);
+    let name = called(&fault.verb, fault.service.as_deref(), &fault.machine, fault.detail.as_deref());
     let story = format!("{name}, begun at {:.3} s, seen at {:.3} s: {}", fault.begun, fault.at, fault.proof);
     let (machine, verb, service) = (fault.machine.clone(), fault.verb.clone(), fault.service.clone());
     Band { name, machine, verb, service, from: fault.begun, to, healed, story }
@@ -109,6 +108,7 @@ mod tests {
                 verb: (*verb).to_owned(),
                 machine: (*machine).to_owned(),
                 service: (!service.is_empty()).then(|| (*service).to_owned()),
+                detail: (*verb == "restore").then(|| "from isolate".to_owned()),
                 heals: *heals,
                 proof: "seen".to_owned(),
             })

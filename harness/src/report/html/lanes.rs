@@ -103,7 +103,7 @@ fn isolated(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
         let Some(state) = states.iter().rev().find(|state| state.from <= at) else { continue };
         match cut.iter().find(|band| (band.from..band.to).contains(&at)) {
             Some(band) if state.class == "up" => {
-                track.turn(at, "isolated", "isolated", format!("{name}: {}", band.story))
+                track.turn(at, "isolated", "isolated", format!("{name}: {}", band.story));
             }
             _ => track.turn(at, &state.class, &state.short, state.title.clone()),
         }
@@ -194,8 +194,11 @@ mod tests {
     use crate::report::html::bands::bands;
     use crate::report::support::{self, Log};
 
-    /// The rows of a machine as (name, [(from, to, class)]).
-    fn rows(events: &[Event], machine: &str) -> Vec<(String, Vec<(f64, f64, String)>)> {
+    /// From when to when a piece lasts, and its class.
+    type Drawn = (f64, f64, String);
+
+    /// The rows of a machine by their names.
+    fn rows(events: &[Event], machine: &str) -> Vec<(String, Vec<Drawn>)> {
         let summary = Summary::of(events);
         let (end, bands) = (summary.run.seconds, bands(&summary.faults, summary.run.seconds));
         let lane = lanes(events, &summary.spans, &bands, end).into_iter().find(|lane| lane.name == machine).unwrap();

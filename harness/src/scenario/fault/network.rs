@@ -1,0 +1,154 @@
+//! Faults of the private network: who is cut off from whom, which ports, and how slow what is left goes.
+
+use serde_json::{Value as Json, json};
+
+use super::{ON, optional};
+use crate::scenario::problem::{Problems, quoted};
+use crate::scenario::source::Place;
+use crate::scenario::table::{Field, Table, Words, list, number};
+use crate::scenario::target::{self, Cast};
+use crate::scenario::yaml::Node;
+use crate::scenario::{Direction, Fault, Peers, Role, Target, Verb, duration, rate};
+
+static DIRECTION: Words<Direction> =
+    Words { what: "a direction", words: &[("both", Direction::Both), ("in", Direction::In), ("out", Direction::Out)] };
+
+static PARTITION: Table = Table {
+    what: "a partition",
+    fields: &[
+        ON,
+        optional("from", "Whom they are cut off from. Default: `others`", "from: others", target::peers_schema),
+        optional(
+            "direction",
+            "`in` loses what the others send, `out` what they are sent. Default: `both`",
+            "direction: both",
+            || DIRECTION.schema(),
+        ),
+    ],
+};
+
+static BLOCK: Table = Table {
+    what: "a block of ports",
+    fields: &[
+        ON,
+        Field {
+            name: "ports",
+            doc: "Ports of TCP and UDP, at most 15",
+            required: true,
+            example: "ports: [2379, 2380]",
+            schema: ports_schema,
+        },
+        optional(
+            "direction",
+            "`in` loses what comes to these ports of the machine, `out` what it sends to these ports of \
+            others. Default: `both`",
+            "direction: both",
+            || DIRECTION.schema(),
+        ),
+    ],
+};
+
+static SLOW: Table = Table {
+    what: "a slow network",
+    fields: &[
+        ON,
+        optional("rate", "How much goes out in a second", "rate: 1mbit", rate::schema),
+        optional("delay", "How much later everything goes out", "delay: 100ms", duration::schema),
+        optional("loss", "How much of what goes out is lost, by chance", "loss: 5%", rate::share_schema),
+    ],
+};
+
+/// The most ports that one rule of the packet filter takes.
+const PORTS: usize = 15;
+
+pub(super) fn partition(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    let fields = PARTITION.open(node, problems)?;
+    let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
+    let from = fields.read_or("from", Peers::Others, problems, |n, p| target::decode_peers(n, cast, p));
+    let direction = fields.read_or("direction", Direction::Both, problems, |n, p| DIRECTION.decode(n, p));
+    let (on, from, direction) = (on?, from?, direction?);
+    let place = fields.get("from").map_or(&node.place, |node| &node.place);
+    let named = fields.get("from").is_some_and(|node| node.scalar().is_none_or(|word| cast.knows(&word.text)));
+    has_peers(&on, &from, named, cast, place, problems)
+        .then_some(Fault { verb: Verb::Partition { from, direction }, on })
+}
+
+/// Whether there is somebody to be cut off from, who is not the machine itself.
+fn has_peers(on: &Target, from: &Peers, named: bool, cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
+    let Target::Machines(on) = on else { return true };
+    if let (Peers::Machines(from), true) = (from, named)
+        && let Some(both) = from.iter().find(|machine| on.contains(machine))
+    {
+        problems
+            .error(place, format!("{} cannot be cut off from itself", quoted(both.as_str())))
+            .mend("name it in `on` or in `from`, not in both");
+        return false;
+    }
+    let left = cast.machines.iter().filter(|(machine, _)| !on.contains(machine)).any(|(machine, role)| match from {
+        Peers::Others => true,
+        Peers::OtherMasters => role.is_none_or(|role| role == Role::Master),
+        Peers::Machines(from) => from.contains(machine),
+    });
+    if !left && cast.complete {
+        problems
+            .error(place, "nobody is left to be cut off from")
+            .mend("take fewer machines in `on`, or others in `from`");
+    }
+    left || !cast.complete
+}
+
+pub(super) fn block(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    let fields = BLOCK.open(node, problems)?;
+    let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
+    let ports = fields.read("ports", problems, decode_ports);
+    let direction = fields.read_or("direction", Direction::Both, problems, |n, p| DIRECTION.decode(n, p));
+    Some(Fault { verb: Verb::Block { ports: ports?, direction: direction? }, on: on? })
+}
+
+fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
+    let items = list(node, "`ports`", problems)?;
+    if items.is_empty() || items.len() > PORTS {
+        problems
+            .error(&node.place, format!("from one to {PORTS} ports can be blocked, and here are {}", items.len()))
+            .mend("write for example `ports: [2379, 2380]`");
+        return None;
+    }
+    let ports = items.iter().map(|item| number(item, 1, u16::MAX.into(), problems));
+    let ports: Vec<_> = ports.map(|port| port.and_then(|port| u16::try_from(port).ok())).collect();
+    ports.into_iter().collect()
+}
+
+fn ports_schema() -> Json {
+    let port = json!({ "type": "integer", "minimum": 1, "maximum": u16::MAX });
+    json!({ "type": "array", "items": port, "minItems": 1, "maxItems": PORTS })
+}
+
+pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    let fields = SLOW.open(node, problems)?;
+    let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
+    let rate = fields.read_or("rate", None, problems, |n, p| rate::decode(n, p).map(Some));
+    let delay = fields.read_or("delay", None, problems, |n, p| duration::decode(n, p).map(Some));
+    let loss = fields.read_or("loss", None, problems, |n, p| rate::decode_share(n, p).map(Some));
+    if ["rate", "delay", "loss"].into_iter().all(|key| fields.get(key).is_none()) {
+        problems
+            .error(&node.place, "a slow network needs `rate`, `delay` or `loss`")
+            .label("nothing is slow here")
+            .mend("write for example `rate: 1mbit`");
+        return None;
+    }
+    Some(Fault { verb: Verb::Slow { rate: rate?, delay: delay?, loss: loss? }, on: on? })
+}
+
+pub(super) fn partition_schema() -> Json {
+    PARTITION.schema()
+}
+
+pub(super) fn block_schema() -> Json {
+    BLOCK.schema()
+}
+
+pub(super) fn slow_schema() -> Json {
+    let mut schema = SLOW.schema();
+    schema["anyOf"] = json!([{ "required": ["rate"] }, { "required": ["delay"] }, { "required": ["loss"] }]);
+    schema
+}
