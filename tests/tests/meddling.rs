@@ -46,3 +46,17 @@ fn a_fault_that_cannot_be_made_and_one_that_does_not_last_break_the_run() {
     });
     assert!(lasted, "nobody says that the first fault did not last{}", run.story());
 }
+
+#[test]
+fn an_acknowledged_write_that_is_gone_fails_the_run() {
+    let bench = Bench::new(QUORATE);
+    let mut run = bench.start(&fixture("no-write-is-lost.yaml"), &["--provider", "docker"]);
+    run.until_started("hold for");
+    let machine = format!("{}-master1", run.label());
+    let script = std::fs::read_to_string(fixture("lose-a-write.sh")).unwrap();
+    let key = "/registry/configmaps/quorate-writes/w-1";
+    let deleted = host::output("docker", &["exec", &machine, "bash", "-c", &script, "lose-a-write.sh", key]);
+    assert_eq!(deleted.trim(), "1");
+    let run = run.finish();
+    run.assert(Verdict::Failed).because(&["lost: 1 (write 1)"]).left_nothing(&bench);
+}

@@ -91,3 +91,49 @@ fn the_pods_that_do_not_reach_each_other_are_named() {
         assert!(!reason.contains(pair), "{}", run.story());
     }
 }
+
+#[test]
+fn the_share_of_requests_that_failed_is_told() {
+    fails(
+        "too-many-errors.yaml",
+        &["% of the requests to the API through the balancer failed", "less than 10 % is allowed"],
+    );
+}
+
+#[test]
+fn how_slow_answers_were_is_told() {
+    fails("answers-too-slow.yaml", &["one of a hundred good answers of the API", "less than 200ms is allowed"]);
+}
+
+#[test]
+fn how_long_a_watch_was_cut_is_told() {
+    fails(
+        "watch-cut-for-long.yaml",
+        &["the watch through the balancer did not deliver for", "less than 5s is allowed"],
+    );
+}
+
+#[test]
+fn why_writes_are_not_acknowledged_is_told() {
+    fails("writes-without-etcd.yaml", &["step 3", "writes through the balancer are not acknowledged"]);
+}
+
+#[test]
+fn an_api_server_without_etcd_is_named() {
+    fails("server-without-etcd.yaml", &["step 3", "the API server on master1"]);
+}
+
+#[test]
+fn a_leader_that_should_not_be_is_named() {
+    fails("leader-in-spite-of-all.yaml", &["step 1", "the member on master1 follows the leader"]);
+}
+
+#[test]
+fn an_alarm_that_is_not_raised_is_missed() {
+    fails("no-alarm.yaml", &["step 2", "no etcd member has raised an alarm"]);
+}
+
+#[test]
+fn a_silent_node_that_nobody_notices_is_named() {
+    fails("nobody-notices.yaml", &["step 4", "master1 is Ready still"]);
+}

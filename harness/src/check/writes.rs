@@ -55,9 +55,9 @@ pub(super) fn is_audited(world: &World) -> bool {
 fn wrong(Audit { at, acknowledged, lost, disordered, examples }: &Audit) -> Option<String> {
     let what = match (lost, disordered) {
         (0, 0) => return None,
-        (lost, 0) => format!("{lost} are not there"),
-        (0, disordered) => format!("{disordered} are out of order"),
-        (lost, disordered) => format!("{lost} are not there and {disordered} are out of order"),
+        (lost, 0) => format!("lost: {lost}"),
+        (0, disordered) => format!("out of order: {disordered}"),
+        (lost, disordered) => format!("lost: {lost}, out of order: {disordered}"),
     };
-    Some(format!("of {acknowledged} acknowledged writes, read back at {at:.1} s, {what}: {}", examples.join(", ")))
+    Some(format!("of {acknowledged} acknowledged writes, read back at {at:.1} s, {what} ({})", examples.join(", ")))
 }

@@ -152,7 +152,7 @@ fn writes_are_there_by_what_was_read_back_since() {
     let all = part.audit(12.0, 2, 0, 0);
     assert!(judged(&all) && violated(&none_lost, &all, 0.0).is_none());
     for (lost, disordered, words) in
-        [(1, 0, "1 are not there: write 3"), (0, 2, "2 are out of order"), (1, 2, "1 are not there and 2 are out")]
+        [(1, 0, "lost: 1 (write 3"), (0, 2, "out of order: 2"), (1, 2, "lost: 1, out of order: 2")]
     {
         let wrong = story.clone().audit(12.0, 2, lost, disordered);
         wrong.misses(&check, 10.0, &["of 2 acknowledged writes, read back at 12.0 s", words]);
