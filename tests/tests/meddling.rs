@@ -60,3 +60,16 @@ fn an_acknowledged_write_that_is_gone_fails_the_run() {
     let run = run.finish();
     run.assert(Verdict::Failed).because(&["lost: 1 (write 1)"]).left_nothing(&bench);
 }
+
+#[test]
+fn a_member_that_is_removed_by_hand_fails_the_run() {
+    let bench = Bench::new(QUORATE);
+    let mut run = bench.start(&fixture("etcd-stays-whole.yaml"), &["--provider", "docker"]);
+    run.until_started("hold for");
+    let machine = format!("{}-master1", run.label());
+    let script = std::fs::read_to_string(fixture("remove-member.sh")).unwrap();
+    let left = host::output("docker", &["exec", &machine, "bash", "-c", &script, "remove-member.sh", "master3"]);
+    assert_eq!(left.trim(), "2");
+    let run = run.finish();
+    run.assert(Verdict::Failed).because(&["etcd healthy with 3 members should stay true"]).left_nothing(&bench);
+}

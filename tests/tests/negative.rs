@@ -137,3 +137,9 @@ fn an_alarm_that_is_not_raised_is_missed() {
 fn a_silent_node_that_nobody_notices_is_named() {
     fails("nobody-notices.yaml", &["step 4", "master1 is Ready still"]);
 }
+
+#[test]
+fn the_master_that_a_balancer_leaves_out_is_named() {
+    let run = fails("balancer-with-two-masters.yaml", &["step 2", "master3 answered no request through the balancer"]);
+    assert!(!run.reason().contains("master1") && !run.reason().contains("master2"), "{}", run.story());
+}

@@ -36,6 +36,20 @@ pub(super) fn unreachable(world: &World, since: f64) -> Judgement {
     }
 }
 
+/// Whether each of some masters has answered a request through the balancer.
+pub(super) fn balanced(on: &Target, world: &World, since: f64) -> Judgement {
+    let names = targeted(on, world);
+    let answered = |name: &str| world.answered.get(name).is_some_and(|sent| *sent >= since);
+    if names.is_empty() {
+        return Judgement::Unknown("nothing was chosen".into());
+    }
+    if !world.answered.values().any(|sent| *sent >= since) {
+        return Judgement::Unknown("it is not known who answered a request since the step began".into());
+    }
+    let silent = names.iter().filter(|name| !answered(name));
+    unless(&silent.map(|name| format!("{name} answered no request through the balancer")).collect::<Vec<_>>())
+}
+
 /// How an outage of the API is too long, if it is.
 pub(super) fn outage(bound: Duration, world: &World) -> Option<String> {
     let length = world.outage.length();

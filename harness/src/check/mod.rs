@@ -56,6 +56,7 @@ pub fn judge(check: &Check, topology: &Topology, world: &World, since: f64) -> J
         Check::PodsConnected { of, port } => reach::connected(of, *port, world, since),
         Check::ApiReachable => api::reachable(world, since),
         Check::ApiUnreachable => api::unreachable(world, since),
+        Check::ApiBalanced { on } => api::balanced(on, world, since),
         Check::Not(check) => match judge(check, topology, world, since) {
             Judgement::Holds => Judgement::NotYet(format!("{check} is true")),
             Judgement::NotYet(_) => Judgement::Holds,

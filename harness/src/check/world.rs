@@ -26,6 +26,8 @@ pub struct World {
     pub etcd: BTreeMap<String, Etcd>,
     /// The last comparison of the data of etcd's members.
     pub hash: Option<Hash>,
+    /// When the latest request was sent that each master answered through the balancer, in seconds of the run.
+    pub answered: BTreeMap<String, f64>,
     /// API servers as they tell it themselves, by the machine they are on.
     pub servers: BTreeMap<String, Server>,
     /// The latest requests to the API through the balancer, oldest first.
@@ -302,7 +304,12 @@ impl World {
                     listing.error.clone_from(error);
                 }
             }
-            What::ApiSample { ok, latency_ms, error, .. } => self.sample(event.at, *ok, *latency_ms, error.as_ref()),
+            What::ApiSample { ok, latency_ms, server, error, .. } => {
+                self.sample(event.at, *ok, *latency_ms, error.as_ref());
+                if let Some(server) = server.as_ref().filter(|_| *ok) {
+                    self.answered.insert(server.clone(), event.at - latency_ms / 1000.0);
+                }
+            }
             What::Etcd { .. } => self.etcd(event.at, &event.what),
             What::EtcdHash { revision, hashes } => {
                 self.hash = Some(Hash { at: event.at, revision: *revision, hashes: hashes.clone() });

@@ -120,9 +120,9 @@ impl<'a> Walk<'a> {
 
     fn refers(&self, check: &Check) -> Result<(), Nonsense> {
         match check {
-            Check::Node { node: Target::Chosen, .. } | Check::ServerReady { on: Target::Chosen, .. } => {
-                self.chosen().map(drop)
-            }
+            Check::Node { node: Target::Chosen, .. }
+            | Check::ServerReady { on: Target::Chosen, .. }
+            | Check::ApiBalanced { on: Target::Chosen } => self.chosen().map(drop),
             Check::Not(check) => self.refers(check),
             _ => Ok(()),
         }

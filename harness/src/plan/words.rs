@@ -108,6 +108,7 @@ impl fmt::Display for Check {
             Self::PodsConnected { of, port } => write!(f, "the pods of {of} connected on port {port}"),
             Self::ApiReachable => write!(f, "the API reachable through the balancer"),
             Self::ApiUnreachable => write!(f, "the API unreachable through the balancer"),
+            Self::ApiBalanced { on } => write!(f, "the API balanced over {on}"),
             Self::Not(check) => write!(f, "not {check}"),
         }
     }

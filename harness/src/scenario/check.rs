@@ -36,7 +36,10 @@ static COMPONENT: Words<Service> = Words {
 };
 static LEASE: Words<()> = Words { what: "what became of a lease", words: &[("moved", ())] };
 static CONNECTION: Words<()> = Words { what: "a state of pods", words: &[("connected", ())] };
-static API: Words<bool> = Words { what: "a state of the API", words: &[("reachable", true), ("unreachable", false)] };
+static API: Words<Api> = Words {
+    what: "a state of the API",
+    words: &[("reachable", Api::Reachable), ("unreachable", Api::Unreachable), ("balanced", Api::Balanced)],
+};
 
 /// The port that the DaemonSet `sh-cgi` listens on.
 const PORT: u16 = 8080;
@@ -46,6 +49,13 @@ enum Etcd {
     Healthy,
     Leaderless,
     Alarmed,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Api {
+    Reachable,
+    Unreachable,
+    Balanced,
 }
 
 const WITHIN: Field = required("within", "How long it may take until it is true", "within: 2m", duration::schema);
@@ -112,8 +122,10 @@ static KINDS: [Kind; 10] = [
             master if there are none", "members: 3", || json!({ "type": "integer", "minimum": 1 })),
     ], decode_etcd),
     kind!("api", "an expectation of the API", [
-        required("api", "Whether the API answers through the balancer", "api: reachable", || API.schema()),
-        optional("on", "The masters whose servers are asked directly instead, by `/readyz`", "on: master2", target::schema),
+        required("api", "`reachable`, `unreachable`: whether the API answers through the balancer; `balanced`: each of the \
+            masters answered a request through the balancer", "api: reachable", || API.schema()),
+        optional("on", "The masters whose servers are asked directly instead, by `/readyz`; with `balanced`, those that \
+            answered, all masters if not said", "on: master2", target::schema),
     ], decode_api),
     kind!("writes", "an expectation of writes", [
         required("writes", "`acknowledged`: the latest write through the balancer was; `stopped`: none is, and some were \
@@ -274,13 +286,19 @@ fn decode_etcd(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opt
 }
 
 fn decode_api(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
-    let reachable = fields.read("api", problems, |n, p| API.decode(n, p));
+    let state = fields.read("api", problems, |n, p| API.decode(n, p));
     let on = fields.read_or("on", None, problems, |n, p| servers(n, cast, p).map(Some));
-    let (reachable, on) = (reachable?, on?);
-    Some(match (on, reachable) {
-        (Some(on), ready) => Check::ServerReady { on, ready },
-        (None, true) => Check::ApiReachable,
-        (None, false) => Check::ApiUnreachable,
+    let (state, on) = (state?, on?);
+    Some(match (state, on) {
+        (Api::Reachable, None) => Check::ApiReachable,
+        (Api::Unreachable, None) => Check::ApiUnreachable,
+        (Api::Reachable, Some(on)) => Check::ServerReady { on, ready: true },
+        (Api::Unreachable, Some(on)) => Check::ServerReady { on, ready: false },
+        (Api::Balanced, Some(on)) => Check::ApiBalanced { on },
+        (Api::Balanced, None) => {
+            let masters = cast.machines.iter().filter(|(_, role)| **role == Some(Role::Master));
+            Check::ApiBalanced { on: Target::Machines(masters.map(|(name, _)| name.clone()).collect()) }
+        }
     })
 }
 

@@ -708,6 +708,11 @@ pub enum Check {
     ApiReachable,
     /// The API does not answer through the balancer.
     ApiUnreachable,
+    /// Each of some masters answered a request through the balancer.
+    ApiBalanced {
+        /// Which masters.
+        on: Target,
+    },
     /// The API servers of some masters, asked directly, say that they are ready, or do not.
     ServerReady {
         /// Which masters.

@@ -243,3 +243,23 @@ fn figures_of_the_api_are_judged_at_the_end_and_of_enough_requests() {
     assert!(message.contains("took 3000 ms or more") && message.contains("less than 2s"), "{message}");
     assert!(last(&Invariant::ApiOutageBelow(Duration::from_secs(1)), &story(200, 0, 0)).is_none());
 }
+
+#[test]
+fn the_api_is_balanced_when_each_master_has_answered_since_the_step_began() {
+    let answer = |story: Story, at: f64, ok: bool, server: Option<&str>| {
+        let server = server.map(str::to_owned);
+        story.add(at, What::ApiSample { ok, status: None, latency_ms: 100.0, server, error: None })
+    };
+    let of = |names: &[&str]| {
+        let machines = names.iter().map(|name| MachineName((*name).to_owned())).collect();
+        Check::ApiBalanced { on: Target::Machines(machines) }
+    };
+    let story = answer(answer(Story::default(), 10.05, true, Some("master1")), 11.0, true, None);
+    story.unknown(&of(&MASTERS), 10.0, "it is not known who answered");
+    let story = answer(answer(story, 12.0, true, Some("master1")), 12.3, false, Some("master2"));
+    story.misses(&of(&MASTERS), 10.0, &["master2 answered no request", "master3 answered no request"]);
+    story.holds(&of(&["master1"]), 10.0);
+    let story = answer(answer(story, 12.6, true, Some("master2")), 12.9, true, Some("master3"));
+    story.holds(&of(&MASTERS), 10.0);
+    story.misses(&of(&MASTERS), 12.3, &["master1 answered no request"]);
+}
