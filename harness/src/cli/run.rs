@@ -16,21 +16,23 @@ use crate::plan::Plan;
 use crate::record::Recorder;
 use crate::report::terminal::{Mode, Options as View, Terminal};
 use crate::run::store::StoreError;
-use crate::run::{Options, Session};
+use crate::run::{self, Cluster, Options, Session};
 use crate::scenario::{self, LoadOptions, Rendering, Scenario};
 
 use super::evidence;
 use super::series::{self, Files, Series};
 
-/// Runs a scenario on real machines and judges it.
+/// Runs scenarios on real machines and judges them.
+///
+/// Several are run one after the other. A cluster that is well is left from one to the next where both need the same.
 ///
 /// Exit code 0: passed; 1: failed, the cluster misbehaved; 2: broken or bad input, nothing is known about the cluster;
 /// 3: passed, but worse than the baseline allows; 130: interrupted. Of several runs, that of the worst.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The scenario's file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The scenarios' files.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// What makes the machines: virtualbox, libvirt or docker. The first that can be used here if not said.
     #[arg(long, env = "QUORATE_PROVIDER", value_name = "NAME")]
     provider: Option<String>,
@@ -46,16 +48,19 @@ pub(crate) struct Args {
     /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
     #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
-    /// Leaves the machines when the run is over. `quorate clean RUN` removes them.
-    #[arg(long, conflicts_with = "count")]
+    /// Leaves the machines when the run of one scenario is over. `quorate clean RUN` removes them.
+    #[arg(long, conflicts_with_all = ["count", "fresh"])]
     keep: bool,
+    /// Makes a new cluster for each run. So it is anyway where there is one scenario, however often it is run.
+    #[arg(long)]
+    fresh: bool,
     /// Repeats the choices of an earlier run, as far as they were made by chance. Each run tells its own.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Runs the scenario so many times, one after the other, and sums up.
+    /// Runs each scenario so many times, one after the other, and sums up.
     #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
-    /// Holds the runs against the baseline in this file, which `quorate baseline` makes.
+    /// Holds the runs of one scenario against the baseline in this file, which `quorate baseline` makes.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     #[command(flatten)]
@@ -78,21 +83,34 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
-    let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, args.kubernetes_version.clone()))
-    else {
+    let options = load_options(args.network, args.kubernetes_version.clone());
+    // All that is wrong with any of them is told at once.
+    let planned: Vec<_> = args.files.iter().map(|file| planned(file, &options)).collect();
+    let Some(planned) = planned.into_iter().collect::<Option<Vec<_>>>() else {
         return ExitCode::from(Verdict::Broken.exit_code());
     };
-    let mut series = match Series::of(&scenario.name, args.baseline.as_deref()) {
+    for (option, given) in [("--keep", args.keep), ("--baseline", args.baseline.is_some())] {
+        if given && planned.len() > 1 {
+            return super::complain(&format!("{option} is for one scenario: name one file"));
+        }
+    }
+    let mut series = match Series::of(&planned[0].0.name, args.baseline.as_deref()) {
         Ok(series) => series,
         Err(error) => return super::complain(&error.to_string()),
     };
-    for _ in 0..args.count {
-        match once(&args, scenario.clone(), plan.clone()).await {
-            Ok((folder, Verdict::Interrupted)) => {
-                series.add(folder);
-                break;
+    let share = planned.len() > 1 && !args.fresh;
+    let runs: Vec<_> = in_turns(planned).into_iter().flat_map(|it| vec![it; args.count as usize]).collect();
+    let mut left = None;
+    for (index, (scenario, plan)) in runs.iter().enumerate() {
+        let leave = share && runs.get(index + 1).is_some_and(|(next, _)| run::alike(scenario, next));
+        match once(&args, scenario.clone(), plan.clone(), left.take(), leave).await {
+            Ok(run) => {
+                series.add(run.folder);
+                left = run.left;
+                if run.verdict == Verdict::Interrupted {
+                    break;
+                }
             }
-            Ok((folder, _)) => series.add(folder),
             Err(error) => return super::complain(&format!("the run cannot be started: {error}")),
         }
     }
@@ -108,9 +126,43 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     }
 }
 
+/// Scenarios that can share a cluster one after the other, and otherwise in the order in which they were given.
+fn in_turns(mut planned: Vec<(Scenario, Plan)>) -> Vec<(Scenario, Plan)> {
+    let mut turns = Vec::new();
+    while !planned.is_empty() {
+        let first = planned.remove(0);
+        let (same, others) = planned.into_iter().partition(|it| run::alike(&first.0, &it.0));
+        planned = others;
+        turns.push(first);
+        turns.extend::<Vec<_>>(same);
+    }
+    turns
+}
+
+/// A run that is over.
+struct Over {
+    folder: PathBuf,
+    verdict: Verdict,
+    left: Option<Cluster>,
+}
+
 /// One run, in its folder.
-async fn once(args: &Args, scenario: Scenario, plan: Plan) -> Result<(PathBuf, Verdict), StoreError> {
-    let session = Session::open(scenario, plan)?;
+async fn once(
+    args: &Args,
+    scenario: Scenario,
+    plan: Plan,
+    left: Option<Cluster>,
+    leave: bool,
+) -> Result<Over, StoreError> {
+    let session = match Session::open(scenario, plan) {
+        Ok(session) => session,
+        Err(error) => {
+            if let Some(left) = left {
+                left.remove().await?;
+            }
+            return Err(error);
+        }
+    };
     let folder = session.path().to_owned();
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
@@ -120,9 +172,10 @@ async fn once(args: &Args, scenario: Scenario, plan: Plan) -> Result<(PathBuf, V
         vm_box: args.vm_box.clone(),
         sources: args.kubernetes_from.clone(),
         keep: args.keep,
+        leave,
         seed: args.seed,
     };
-    let outcome = session.run(options, cancel).await;
+    let (outcome, left) = session.run(options, left, cancel).await;
     signals.abort();
     // The task holds a recorder, which the terminal waits for.
     let _ = signals.await;
@@ -133,7 +186,7 @@ async fn once(args: &Args, scenario: Scenario, plan: Plan) -> Result<(PathBuf, V
         Ok(mut terminal) => terminal.conclude(),
         Err(error) => tracing::warn!(%error, "the terminal ended early"),
     }
-    Ok((folder, outcome.verdict))
+    Ok(Over { folder, verdict: outcome.verdict, left })
 }
 
 impl Args {

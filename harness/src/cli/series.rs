@@ -126,7 +126,7 @@ impl Series {
         if self.folders.len() > 1 && mode != Mode::Json {
             lines.extend(series.lines());
             let runs: Vec<String> = series.samples().into_iter().map(|sample| sample.run).collect();
-            if !runs.is_empty() {
+            if !runs.is_empty() && !series.is_mixed() {
                 let command = format!("quorate baseline FILE {}", runs.join(" "));
                 lines.extend([String::new(), format!("to hold later runs against these: {command}")]);
             }

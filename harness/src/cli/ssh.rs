@@ -39,9 +39,15 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 fn find(run: Option<&str>) -> Result<Option<Folder>, StoreError> {
     for folder in Folder::all()?.into_iter().rev() {
         let meant = run.is_none_or(|run| run == folder.run());
-        if meant && folder.owner()? != Owner::Nothing {
+        if meant && (run.is_some() || has_machines(&folder)) && folder.owner()? != Owner::Nothing {
             return Ok(Some(folder));
         }
     }
     Ok(None)
+}
+
+/// Whether a way into a machine was ever found. A run on a cluster that another one left has no machines of its own.
+fn has_machines(folder: &Folder) -> bool {
+    let ways = std::fs::read_dir(folder.path().join("ssh")).into_iter().flatten().flatten();
+    ways.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|end| end == "conf"))
 }

@@ -1,4 +1,4 @@
-//! Several runs of one scenario, summed up.
+//! Several runs, of one scenario or of several, summed up.
 
 use super::Sample;
 use super::baseline::Baseline;
@@ -8,7 +8,7 @@ use crate::event::Verdict;
 use crate::report::Summary;
 use crate::report::text::time;
 
-/// Runs of one scenario in the order in which they were.
+/// Runs in the order in which they were.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     /// What each came to.
@@ -33,8 +33,8 @@ impl Series {
         let mut lines = vec![self.title()];
         lines.extend(self.summaries.iter().map(|summary| {
             let why = if summary.verdict == Verdict::Passed { "" } else { summary.reason.as_str() };
-            let (id, verdict, took) = (&summary.run.id, summary.verdict, time(summary.run.seconds));
-            format!("  {id}  {verdict:<11}  {took:>7}  {why}").trim_end().to_owned()
+            let (verdict, took) = (summary.verdict, time(summary.run.seconds));
+            format!("  {}  {verdict:<11}  {took:>7}  {why}", self.name(summary)).trim_end().to_owned()
         }));
         let rows = self.rows();
         if !rows.is_empty() {
@@ -49,8 +49,17 @@ impl Series {
     pub fn markdown(&self) -> String {
         let mut text = format!("## {}\n\n| Run | Verdict | Time |\n|---|---|---:|\n", self.title());
         for summary in &self.summaries {
-            let (id, verdict) = (&summary.run.id, summary.verdict);
-            text.push_str(&format!("| `{id}` | {verdict} | {} |\n", time(summary.run.seconds)));
+            let name = self.name(summary);
+            text.push_str(&format!(
+                "| `{}` | {} | {} |\n",
+                name.trim_end(),
+                summary.verdict,
+                time(summary.run.seconds)
+            ));
+        }
+        if self.is_mixed() {
+            text.push('\n');
+            return text;
         }
         text.push_str("\n| Figure | Runs | Median | From | To |\n|---|---:|---:|---:|---:|\n");
         for [figure, rest @ .., _] in self.rows() {
@@ -60,8 +69,23 @@ impl Series {
         text
     }
 
+    /// Whether the runs are of more than one scenario, so that their figures have nothing to do with each other.
+    pub fn is_mixed(&self) -> bool {
+        self.summaries.windows(2).any(|pair| pair[0].run.scenario != pair[1].run.scenario)
+    }
+
+    /// The id of a run, and its scenario where there are several.
+    fn name(&self, summary: &Summary) -> String {
+        let id = &summary.run.id;
+        if self.is_mixed() { format!("{id}  {:<22}", summary.run.scenario) } else { id.clone() }
+    }
+
     fn title(&self) -> String {
-        let scenario = self.summaries.first().map_or("nothing", |summary| summary.run.scenario.as_str());
+        let scenario = match self.summaries.first() {
+            Some(_) if self.is_mixed() => "several scenarios",
+            Some(summary) => summary.run.scenario.as_str(),
+            None => "nothing",
+        };
         let count = |verdict| self.summaries.iter().filter(|summary| summary.verdict == verdict).count();
         let verdicts = [Verdict::Passed, Verdict::Failed, Verdict::Broken, Verdict::Interrupted];
         let counts = verdicts.map(|verdict| (count(verdict), verdict)).into_iter().filter(|(count, _)| *count > 0);
@@ -70,6 +94,9 @@ impl Series {
     }
 
     fn rows(&self) -> Vec<[String; 6]> {
+        if self.is_mixed() {
+            return Vec::new();
+        }
         let Ok(together) = Baseline::of(&self.samples()) else { return Vec::new() };
         let row = |(id, entry): (&String, &super::baseline::Entry)| {
             let values: Vec<f64> = entry.samples.0.iter().flatten().copied().collect();
@@ -96,6 +123,14 @@ mod tests {
     fn a_series_stays_as_it_is() {
         insta::assert_snapshot!("series", series().lines().join("\n"));
         insta::assert_snapshot!("series-markdown", series().markdown());
+    }
+
+    #[test]
+    fn runs_of_several_scenarios_are_told_apart_and_have_no_figures_in_common() {
+        let mut series = series();
+        series.summaries[1].run.scenario = "stop-etcd".to_owned();
+        insta::assert_snapshot!("mixed", series.lines().join("\n"));
+        insta::assert_snapshot!("mixed-markdown", series.markdown());
     }
 
     #[test]

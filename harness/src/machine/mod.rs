@@ -89,6 +89,11 @@ impl Fleet {
             .await
             .map_err(|source| error(all, "their network cannot be made", source))?;
         self.vagrant.up(&[], UP, cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
+        self.enter(cancel).await
+    }
+
+    /// Finds the way into each machine, all of which run, and records what they are.
+    pub async fn enter(&self, cancel: &CancellationToken) -> Result<(), MachineError> {
         let logins = self.machines.keys().map(|name| async move {
             self.login(name, cancel).await?;
             let Observed { state, proof } = self.state(name, cancel).await?;

@@ -28,6 +28,8 @@ pub(crate) use reach::{Asked, reach};
 use stream::Stream;
 use writer::{Ledger, Writer};
 
+pub(crate) use writer::NAMESPACE;
+
 /// Counts how often all observers were asked to look anew.
 type Nudge = tokio::sync::watch::Receiver<u64>;
 

@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How long an acknowledgement may take: less than the seed's balancer waits for a server.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The namespace of all that is written.
-pub(super) const NAMESPACE: &str = "quorate-writes";
+pub(crate) const NAMESPACE: &str = "quorate-writes";
 /// The object that is written again and again; all others are written once.
 pub(super) const REGISTER: &str = "register";
 /// The key of the register that holds the number of the write.

@@ -5,6 +5,7 @@ mod demand;
 mod engine;
 mod evidence;
 mod gate;
+mod handover;
 mod monitor;
 pub mod retention;
 mod settings;
@@ -13,7 +14,8 @@ pub mod sysctl;
 mod watchdog;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,8 @@ use monitor::Monitor;
 use store::{Alive, Entry, Folder, StoreError};
 use watchdog::Watchdog;
 
+pub use handover::{Cluster, alike};
+
 /// What a person may choose about a run beyond its scenario.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -43,6 +47,8 @@ pub struct Options {
     pub sources: Vec<Source>,
     /// Whether the machines stay when the run is over.
     pub keep: bool,
+    /// Whether the cluster is left to another run, if it is well.
+    pub leave: bool,
     /// What chance follows; a new one if not said.
     pub seed: Option<u64>,
 }
@@ -104,7 +110,7 @@ pub struct Session {
     plan: Plan,
     folder: Folder,
     recorder: Recorder,
-    _alive: Alive,
+    alive: Alive,
 }
 
 impl Session {
@@ -113,7 +119,7 @@ impl Session {
         let (folder, alive) = Folder::create(&scenario.name)?;
         let log = folder.path().join("events.jsonl");
         let recorder = Recorder::create(&log).map_err(|source| StoreError::File { path: log, source })?;
-        Ok(Self { scenario, plan, folder, recorder, _alive: alive })
+        Ok(Self { scenario, plan, folder, recorder, alive })
     }
 
     /// The run's log.
@@ -127,10 +133,20 @@ impl Session {
     }
 
     /// Runs to the end. Cancelling leads to the end by the shortest way: evidence is gathered and machines are removed.
-    pub async fn run(self, options: Options, cancel: CancellationToken) -> Outcome {
+    ///
+    /// A cluster that an earlier run has left is used if it is made alike and well, and removed otherwise. The cluster
+    /// that is left for the next run is returned.
+    pub async fn run(
+        self,
+        options: Options,
+        left: Option<Cluster>,
+        cancel: CancellationToken,
+    ) -> (Outcome, Option<Cluster>) {
         let seed = options.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
         self.announce(seed);
-        let keep = options.keep;
+        let (keep, leave) = (options.keep, options.leave);
+        let found = left.as_ref().map(|left| Found { folder: left.folder.clone(), made: left.made.clone() });
+        let used = Arc::new(Mutex::new(Used::default()));
         let body = Body {
             scenario: self.scenario,
             plan: self.plan,
@@ -138,10 +154,18 @@ impl Session {
             recorder: self.recorder.clone(),
             cancel,
             seed,
+            used: Arc::clone(&used),
         };
-        let ended = tokio::spawn(body.run(options)).await;
+        let ended = tokio::spawn(body.run(options, found)).await;
         let ended = ended.unwrap_or_else(|panic| Err(Failure::Broken(format!("this is a bug of Quorate: {panic}"))));
-        let ended = finish(&self.folder, &self.recorder, keep, ended).await;
+        let used = std::mem::take(&mut *used.lock().unwrap_or_else(PoisonError::into_inner));
+        // Whatever became of the one that was left, there is one cluster at most by now.
+        let mut cluster = match left {
+            Some(left) if !used.fresh => left,
+            _ => Cluster { folder: self.folder, made: String::new(), _alive: self.alive },
+        };
+        let leave = leave && used.well && ended.is_ok();
+        let ended = if leave { ended } else { finish(&cluster.folder, &self.recorder, keep, ended).await };
         let ended = match self.recorder.failure() {
             Some(error) => {
                 let remedy = crate::paths::remedy(&error);
@@ -154,7 +178,8 @@ impl Session {
             Err(failure) => (failure.verdict(), failure.reason()),
         };
         self.recorder.record(What::RunEnded { verdict, reason: reason.clone() });
-        Outcome { verdict, reason }
+        cluster.made = used.made;
+        (Outcome { verdict, reason }, leave.then_some(cluster))
     }
 
     fn announce(&self, seed: u64) {
@@ -209,6 +234,31 @@ async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<
     }
 }
 
+/// A cluster that an earlier run has left.
+struct Found {
+    folder: Folder,
+    made: String,
+}
+
+/// Which cluster a run has used, and how it is.
+#[derive(Debug, Default)]
+struct Used {
+    /// Whether the run has one of its own, or none.
+    fresh: bool,
+    /// How it was made.
+    made: String,
+    /// Whether the run came to its end on it and nothing lasts.
+    well: bool,
+}
+
+/// Where a cluster comes from.
+enum Origin {
+    /// It is made.
+    New(NodeImage),
+    /// An earlier run has left it.
+    Left,
+}
+
 /// The part of a run that may fail anywhere.
 struct Body {
     scenario: Scenario,
@@ -217,38 +267,101 @@ struct Body {
     recorder: Recorder,
     cancel: CancellationToken,
     seed: u64,
+    used: Arc<Mutex<Used>>,
 }
 
 impl Body {
-    async fn run(self, options: Options) -> Result<(), Failure> {
+    async fn run(self, options: Options, found: Option<Found>) -> Result<(), Failure> {
         let choice = self.choose(options.provider.as_deref()).await?;
         let image = self.image(options.sources).await?;
-        let fleet = Arc::new(self.fleet(choice.provider, &image, options.vm_box)?);
-        if fleet.provider().name() == "docker"
+        let provider = choice.provider;
+        let made = handover::made(&self.scenario, provider.name(), &image, &options.vm_box);
+        let name = provider.name();
+        if let Some(found) = found {
+            let fit = found.made == made;
+            self.used(|used| used.made.clone_from(&made));
+            if fit && let Some(ended) = self.on_left(&found, provider, &options.vm_box).await {
+                return ended;
+            }
+            self.discard(&found).await?;
+        }
+        self.used(|used| *used = Used { fresh: true, made, well: false });
+        let provider =
+            provider::by_name(name).ok_or_else(|| Failure::Broken(format!("there is no provider {name}")))?;
+        let fleet = self.fleet(provider, &image, &options.vm_box)?;
+        if name == "docker"
             && let Some(notice) = sysctl::make_room().await
         {
             self.recorder.notice(notice);
         }
+        let engine = self.engine(fleet);
+        let access = Access::new(self.folder.path().join("credentials"));
+        self.on(&engine, Origin::New(image), &access, &AtomicBool::default()).await
+    }
+
+    /// Runs on the cluster that an earlier run has left; nothing if that is not well before the first step.
+    async fn on_left(&self, found: &Found, provider: Box<dyn Provider>, vm_box: &str) -> Option<Result<(), Failure>> {
+        self.recorder.notice(format!("on the cluster that run {} has left", found.folder.run()));
+        let mut settings = settings::of(&self.scenario);
+        settings.insert("cluster".to_owned(), "left by an earlier run".to_owned());
+        self.recorder.record(What::Settings { settings });
+        let site = site(&found.folder, &self.scenario, vm_box);
+        let engine = self.engine(Fleet::new(
+            provider,
+            site,
+            &self.scenario.topology,
+            sockets(&found.folder),
+            self.recorder.clone(),
+        ));
+        let access = Access::new(found.folder.path().join("credentials"));
+        let begun = AtomicBool::default();
+        match self.on(&engine, Origin::Left, &access, &begun).await {
+            Err(Failure::Failed(reason) | Failure::Broken(reason)) if !begun.load(Ordering::Relaxed) => {
+                self.recorder.notice(format!("the cluster that was left is not well, and a new one is made: {reason}"));
+                None
+            }
+            ended => Some(ended),
+        }
+    }
+
+    /// Removes the cluster that an earlier run has left.
+    async fn discard(&self, found: &Found) -> Result<(), Failure> {
+        let title = format!("remove the machines of run {}", found.folder.run());
+        let span = self.recorder.span(Phase::Prepare, &title, SpanOptions::default());
+        let removed = found.folder.remove().await;
+        match &removed {
+            Ok(()) => span.end(Verdict::Passed, None),
+            Err(error) => span.end(Verdict::Broken, Some(error.to_string())),
+        }
+        removed.map_err(broken)
+    }
+
+    fn engine(&self, fleet: Fleet) -> Engine {
         let invariants = self.scenario.always.clone();
-        let monitor = Monitor::start(&self.recorder, invariants, self.scenario.topology.clone());
-        let Self { scenario, plan, folder, recorder, cancel, seed } = self;
-        let access = Access::new(folder.path().join("credentials"));
-        let engine = Engine {
-            scenario,
-            plan,
-            fleet: Arc::clone(&fleet),
-            recorder: recorder.clone(),
-            monitor,
-            cancel,
+        Engine {
+            scenario: self.scenario.clone(),
+            plan: self.plan.clone(),
+            fleet: Arc::new(fleet),
+            recorder: self.recorder.clone(),
+            monitor: Monitor::start(&self.recorder, invariants, self.scenario.topology.clone()),
+            cancel: self.cancel.clone(),
             active: Arc::default(),
-            seed,
-        };
-        let ended = on_machines(&engine, image, &access, folder.path()).await;
-        gather(&engine, folder.path()).await;
+            seed: self.seed,
+        }
+    }
+
+    async fn on(&self, engine: &Engine, origin: Origin, access: &Access, begun: &AtomicBool) -> Result<(), Failure> {
+        let ended = on_machines(engine, origin, access, self.folder.path(), begun).await;
+        gather(engine, self.folder.path()).await;
         let lasting = engine.undo().await;
+        self.used(|used| used.well = lasting.is_empty());
         let ended = ended.and(if lasting.is_empty() { Ok(()) } else { Err(Failure::Broken(lasting.join("; "))) });
-        fleet.close().await;
+        engine.fleet.close().await;
         ended
+    }
+
+    fn used(&self, set: impl FnOnce(&mut Used)) {
+        set(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     async fn choose(&self, asked: Option<&str>) -> Result<Choice, Failure> {
@@ -282,21 +395,16 @@ impl Body {
     }
 
     /// Enters the machines into the ledger and renders their Vagrantfile.
-    fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage, vm_box: String) -> Result<Fleet, Failure> {
+    fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage, vm_box: &str) -> Result<Fleet, Failure> {
         let topology = &self.scenario.topology;
-        let sockets = PathBuf::from("/tmp").join(format!("quorate-{}", self.folder.run()));
+        let sockets = sockets(&self.folder);
         self.folder.enter(&Entry::Folder { path: sockets.clone() }).map_err(broken)?;
         self.folder.enter(&Entry::Machines { provider: provider.name().to_owned() }).map_err(broken)?;
         sysctl::remember().map_err(|error| broken(format!("the host's settings cannot be remembered: {error}")))?;
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
             .create(&sockets)
             .map_err(|error| broken(format!("{} cannot be made: {error}", sockets.display())))?;
-        let site = Site {
-            run: self.folder.run().to_owned(),
-            folder: self.folder.path().to_owned(),
-            network: topology.network,
-            vm_box,
-        };
+        let site = site(&self.folder, &self.scenario, vm_box);
         let rendering = provider.rendering(topology, &site, Some(image));
         let vagrantfile = vagrant::render(topology, &site, provider.name(), rendering).map_err(broken)?;
         self.recorder.config_file("vagrant/Vagrantfile", None, &vagrantfile, &[]);
@@ -307,8 +415,47 @@ impl Body {
     }
 }
 
-/// Brings the cluster up and runs the scenario on it.
-async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder: &Path) -> Result<(), Failure> {
+/// Where the machines of the cluster are that belongs to a run's folder.
+fn site(folder: &Folder, scenario: &Scenario, vm_box: &str) -> Site {
+    Site {
+        run: folder.run().to_owned(),
+        folder: folder.path().to_owned(),
+        network: scenario.topology.network,
+        vm_box: vm_box.to_owned(),
+    }
+}
+
+/// The folder of shared connections into these machines: sockets need a short path.
+fn sockets(folder: &Folder) -> PathBuf {
+    PathBuf::from("/tmp").join(format!("quorate-{}", folder.run()))
+}
+
+/// Gets the cluster and runs the scenario on it. `begun` tells that the first step was reached.
+async fn on_machines(
+    engine: &Engine,
+    origin: Origin,
+    access: &Access,
+    folder: &Path,
+    begun: &AtomicBool,
+) -> Result<(), Failure> {
+    let provisioned = match origin {
+        Origin::New(image) => provision(engine, image, access, folder).await?,
+        Origin::Left => handover::take_over(engine, access).await?,
+    };
+    let observers = Observers::start(access, &engine.scenario.topology, &engine.recorder).await.map_err(broken)?;
+    let Engine { fleet, scenario, recorder, active, .. } = engine;
+    let watchdog = Watchdog::start(fleet, &scenario.topology, recorder, active);
+    let ended = tokio::select! {
+        ended = judged(engine, &observers, access, &provisioned, begun) => ended,
+        intrusion = watchdog.intrusion() => Err(Failure::Broken(intrusion)),
+    };
+    watchdog.stop().await;
+    let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
+    ended.and(stopped)
+}
+
+/// Brings the machines up and makes a cluster of them.
+async fn provision(engine: &Engine, image: NodeImage, access: &Access, folder: &Path) -> Result<Vec<SpanId>, Failure> {
     let up = bring_up(engine).await?;
     let part = Part {
         topology: engine.scenario.topology.clone(),
@@ -321,18 +468,7 @@ async fn on_machines(engine: &Engine, image: NodeImage, access: &Access, folder:
         folder: folder.to_owned(),
     };
     let provisioned = Provisioner::new(part).run(up).await;
-    let provisioned =
-        provisioned.map_err(|error| if engine.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })?;
-    let observers = Observers::start(access, &engine.scenario.topology, &engine.recorder).await.map_err(broken)?;
-    let Engine { fleet, scenario, recorder, active, .. } = engine;
-    let watchdog = Watchdog::start(fleet, &scenario.topology, recorder, active);
-    let ended = tokio::select! {
-        ended = judged(engine, &observers, access, &provisioned) => ended,
-        intrusion = watchdog.intrusion() => Err(Failure::Broken(intrusion)),
-    };
-    watchdog.stop().await;
-    let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
-    ended.and(stopped)
+    provisioned.map_err(|error| if engine.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })
 }
 
 async fn judged(
@@ -340,9 +476,11 @@ async fn judged(
     observers: &Observers,
     access: &Access,
     provisioned: &[SpanId],
+    begun: &AtomicBool,
 ) -> Result<(), Failure> {
     let client = access.through_balancer().await.map_err(broken)?;
     let proven = gate::pass(engine, observers, client, provisioned).await?;
+    begun.store(true, Ordering::Relaxed);
     engine.steps(observers, proven).await
 }
 

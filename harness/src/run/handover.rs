@@ -1,0 +1,88 @@
+//! A cluster that one run leaves to the next, which takes it over once it is seen to be clean and healthy.
+//!
+//! Only a run that passed and whose faults were all undone leaves its cluster, and only a run whose own would be made
+//! alike takes it. The gate that every new cluster passes is before the first step here as well.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::DeleteParams;
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Client, ResourceExt};
+
+use super::engine::Engine;
+use super::store::{Alive, Folder, StoreError};
+use super::{Failure, broken};
+use crate::artifact::NodeImage;
+use crate::cluster::Access;
+use crate::event::{Phase, SpanId, Verdict};
+use crate::probe::NAMESPACE;
+use crate::record::SpanOptions;
+use crate::scenario::Scenario;
+
+/// How long it may take until what the run before has written is gone.
+const CLEARED: Duration = Duration::from_secs(90);
+
+/// A cluster that a run has left. While it lives, the run that made it counts as alive.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(super) folder: Folder,
+    pub(super) made: String,
+    pub(super) _alive: Alive,
+}
+
+impl Cluster {
+    /// Removes it.
+    pub async fn remove(self) -> Result<(), StoreError> {
+        self.folder.remove().await
+    }
+
+    /// The run in whose folder its credentials are.
+    pub fn run(&self) -> &str {
+        self.folder.run()
+    }
+}
+
+/// Of what, and how, the cluster of a scenario is made: clusters of which this is the same can stand for each other.
+pub(super) fn made(scenario: &Scenario, provider: &str, image: &NodeImage, vm_box: &str) -> String {
+    let (reference, fills_disk) = (&image.reference, scenario.fills_disk());
+    format!("{provider} {reference} {vm_box} {fills_disk} {:?}", scenario.topology)
+}
+
+/// Whether the clusters of two scenarios may be made alike, as far as that is known before a run.
+pub fn alike(one: &Scenario, other: &Scenario) -> bool {
+    let of = |scenario: &Scenario| (scenario.fills_disk(), format!("{:?}", scenario.topology));
+    of(one) == of(other)
+}
+
+/// Enters the machines of a cluster that is there, and clears what the run before has written.
+pub(super) async fn take_over(engine: &Engine, access: &Access) -> Result<Vec<SpanId>, Failure> {
+    let options = SpanOptions { deadline: Some(CLEARED), ..SpanOptions::default() };
+    let span = engine.recorder.span(Phase::BringUp, "take over the cluster", options);
+    let taken = async {
+        engine.fleet.enter(&engine.cancel).await.map_err(broken)?;
+        let client = access.through_balancer().await.map_err(broken)?;
+        clear(client).await.map_err(|error| Failure::Broken(format!("what was written cannot be cleared: {error}")))
+    };
+    let taken = tokio::select! {
+        taken = tokio::time::timeout(CLEARED, taken) => {
+            taken.unwrap_or_else(|_| Err(Failure::Broken(format!("it was not clean after {CLEARED:?}"))))
+        }
+        () = engine.cancel.cancelled() => Err(Failure::Interrupted),
+    };
+    match &taken {
+        Ok(()) => span.end(Verdict::Passed, None),
+        Err(failure) => span.end(failure.verdict(), Some(failure.reason())),
+    }
+    taken.map(|()| vec![span.id()])
+}
+
+/// Removes the namespace that is written to, and waits until it is gone.
+async fn clear(client: Client) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let namespaces: Api<Namespace> = Api::all(client);
+    let Some(there) = namespaces.get_opt(NAMESPACE).await? else { return Ok(()) };
+    let uid = there.uid().unwrap_or_default();
+    namespaces.delete(NAMESPACE, &DeleteParams::default()).await?;
+    await_condition(namespaces, NAMESPACE, conditions::is_deleted(&uid)).await?;
+    Ok(())
+}
