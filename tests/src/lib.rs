@@ -106,6 +106,11 @@ impl Bench {
         &self.state
     }
 
+    /// The folders of all runs so far, oldest first.
+    pub fn runs(&self) -> Vec<PathBuf> {
+        runs(&self.state).into_iter().collect()
+    }
+
     /// Runs a command that is not a run, such as `ls`, to its end.
     pub fn quorate(&self, args: &[&str]) -> Output {
         self.command(&self.env).args(args).output().unwrap()
@@ -329,6 +334,18 @@ impl Finished {
             assert!(reason.contains(word), "the reason does not say `{word}`{}", self.story());
         }
         self
+    }
+
+    /// Another run of the same command, by its folder.
+    pub fn next(&self, folder: &Path) -> Self {
+        let history = history::read(&folder.join("events.jsonl"));
+        Self {
+            status: self.status,
+            said: self.said.clone(),
+            folder: Some(folder.to_owned()),
+            events: history.map_or_else(|_| Vec::new(), |history| history.events),
+            took: self.took,
+        }
     }
 
     /// Holds when nothing of the run is on the host any more but its evidence.

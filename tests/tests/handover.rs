@@ -1,0 +1,44 @@
+//! Scenarios that share a cluster, one after the other.
+
+#![allow(clippy::unwrap_used)]
+
+use quorate::event::{Event, Verdict, What};
+use quorate_scenarios::{Bench, Running, fixture, host};
+
+const QUORATE: &str = env!("CARGO_BIN_EXE_quorate-under-test");
+
+/// Runs a scenario twice, and returns the log of the second run; both pass and leave nothing.
+fn twice(meddle: impl FnOnce(&mut Running<'_>)) -> Vec<Event> {
+    let bench = Bench::new(QUORATE);
+    let file = fixture("no-write-is-lost.yaml");
+    let mut run = bench.start(&file, &[file.to_str().unwrap(), "--provider", "docker"]);
+    meddle(&mut run);
+    let first = run.finish();
+    first.assert(Verdict::Passed).left_nothing(&bench);
+    let folders = bench.runs();
+    assert_eq!(folders.len(), 2, "{}", first.story());
+    let second = first.next(&folders[1]);
+    second.assert(Verdict::Passed).left_nothing(&bench);
+    second.events
+}
+
+fn has_span(events: &[Event], wanted: &str) -> bool {
+    events.iter().any(|event| matches!(&event.what, What::SpanStarted { title, .. } if title == wanted))
+}
+
+#[test]
+fn a_cluster_that_is_well_is_taken_over_by_the_next_scenario() {
+    let second = twice(|_| {});
+    assert!(has_span(&second, "take over the cluster") && !has_span(&second, "bring the machines up"));
+}
+
+#[test]
+fn a_cluster_that_is_not_well_is_replaced_by_a_new_one() {
+    let second = twice(|run| {
+        run.until_started("hold for");
+        host::output("docker", &["exec", &format!("{}-balancer", run.label()), "systemctl", "stop", "haproxy"]);
+    });
+    assert!(has_span(&second, "take over the cluster") && has_span(&second, "bring the machines up"));
+    let told = |event: &Event| matches!(&event.what, What::Notice { message } if message.contains("is not well"));
+    assert!(second.iter().any(told), "nobody says why the cluster was not taken over");
+}
