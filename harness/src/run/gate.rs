@@ -111,7 +111,7 @@ async fn reconcile(client: Client, span: &Span) {
 
 /// Tries until it succeeds, and tells the span why it does not; whoever calls bounds the time. etcd may change its leader
 /// once more after the last member has joined, and requests fail while it does.
-async fn insist<F: Future<Output = Result<(), String>>>(span: &Span, mut attempt: impl FnMut() -> F) {
+pub(super) async fn insist<F: Future<Output = Result<(), String>>>(span: &Span, mut attempt: impl FnMut() -> F) {
     while let Err(reason) = attempt().await {
         span.progress(reason);
         tokio::time::sleep(PAUSE).await;

@@ -11,6 +11,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
 
 use super::engine::Engine;
+use super::gate::insist;
 use super::store::{Alive, Folder, StoreError};
 use super::{Failure, broken};
 use crate::artifact::NodeImage;
@@ -21,7 +22,7 @@ use crate::record::SpanOptions;
 use crate::scenario::Scenario;
 
 /// How long it may take until what the run before has written is gone.
-const CLEARED: Duration = Duration::from_secs(90);
+const CLEARED: Duration = Duration::from_secs(60);
 
 /// A cluster that a run has left. While it lives, the run that made it counts as alive.
 #[derive(Debug)]
@@ -62,11 +63,15 @@ pub(super) async fn take_over(engine: &Engine, access: &Access) -> Result<Vec<Sp
     let taken = async {
         engine.fleet.enter(&engine.cancel).await.map_err(broken)?;
         let client = access.through_balancer().await.map_err(broken)?;
-        clear(client).await.map_err(|error| Failure::Broken(format!("what was written cannot be cleared: {error}")))
+        insist(&span, || async {
+            clear(client.clone()).await.map_err(|error| format!("what was written cannot be cleared: {error}"))
+        })
+        .await;
+        Ok(())
     };
     let taken = tokio::select! {
         taken = tokio::time::timeout(CLEARED, taken) => {
-            taken.unwrap_or_else(|_| Err(Failure::Broken(format!("it was not clean after {CLEARED:?}"))))
+            taken.unwrap_or_else(|_| Err(Failure::Broken(format!("it could not be cleared within {CLEARED:?}"))))
         }
         () = engine.cancel.cancelled() => Err(Failure::Interrupted),
     };
@@ -81,8 +86,10 @@ pub(super) async fn take_over(engine: &Engine, access: &Access) -> Result<Vec<Sp
 async fn clear(client: Client) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let namespaces: Api<Namespace> = Api::all(client);
     let Some(there) = namespaces.get_opt(NAMESPACE).await? else { return Ok(()) };
+    if there.metadata.deletion_timestamp.is_none() {
+        namespaces.delete(NAMESPACE, &DeleteParams::default()).await?;
+    }
     let uid = there.uid().unwrap_or_default();
-    namespaces.delete(NAMESPACE, &DeleteParams::default()).await?;
     await_condition(namespaces, NAMESPACE, conditions::is_deleted(&uid)).await?;
     Ok(())
 }
