@@ -18,8 +18,11 @@ etcd() {
 status() { etcd maintenance/status '{}' | jq -r "$1"; }
 alarms() { etcd maintenance/alarm '{"action":"GET"}' | jq -r '[.alarms[]? | .alarm] | join(",")'; }
 serves() {
+  local leader
   for _ in $(seq 240); do
-    if [ "$(etcd maintenance/status '{}' 2> /dev/null | jq -r '.leader // "0"' 2> /dev/null)" != 0 ] && [ -n "$(pgrep -x etcd)" ]; then return; fi
+    # Of one that does not answer nothing is known, which is not the same as a leader.
+    leader=$(etcd maintenance/status '{}' 2> /dev/null | jq -r '.leader // 0' || true)
+    if [ "${leader:-0}" != 0 ]; then return; fi
     sleep 0.5
   done
   echo "after 120 s etcd does not serve" >&2
