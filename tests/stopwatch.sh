@@ -35,6 +35,7 @@ wait "$run" || { tail -n 20 "$scratch/said" >&2; exit 1; }
 
 # The run's own clock starts at the wall time of its first event.
 moment() { jq -rs "$1" "$events"; }
+# shellcheck disable=SC2016 # the variables are jq's
 zero=$(moment '.[0] | (.wall | capture("(?<s>.*)\\.(?<f>[0-9]+)Z")) as $w
   | (($w.s + "Z" | fromdate) * 1000 + (($w.f + "000")[0:3] | tonumber)) - .at * 1000')
 difference() { awk -v name="$1" -v ours="$2" -v theirs="$3" -v zero="$zero" \
@@ -46,6 +47,7 @@ difference 'kill master1, after docker says that it died' "$(seen kill)" "$died"
 difference 'start master1, after docker says that it runs' "$(seen start)" "$(docker_at start)"
 
 # Outages: from the sending of the first request that failed to the first good answer after it.
+# shellcheck disable=SC2016 # the variables are jq's
 ours=$(moment '[.[] | select(.kind == "api-sample")] | [range(1; length) as $i | .[$i - 1:$i + 1]] as $pairs
   | [$pairs[] | select(.[0].ok and (.[1].ok | not)) | .[1] | .at - .["latency-ms"] / 1000] as $from
   | [$pairs[] | select((.[0].ok | not) and .[1].ok) | .[1].at] as $to
