@@ -10,6 +10,7 @@ mod kubernetes;
 mod node;
 mod script;
 mod source;
+pub(crate) mod tools;
 mod version;
 
 use std::future::Future;

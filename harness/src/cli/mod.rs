@@ -12,6 +12,7 @@ use crate::event::Verdict;
 mod baseline;
 mod clean;
 mod compare;
+mod doctor;
 mod evidence;
 mod fetch;
 mod logs;
@@ -37,6 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Doctor(doctor::Args),
     Fetch(fetch::Args),
     Validate(validate::Args),
     Plan(plan::Args),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
     log_if_asked();
     match Cli::parse().command {
         Command::Run(args) => wait(run::run(args)),
+        Command::Doctor(args) => wait(doctor::run(args)),
         Command::Fetch(args) => wait(fetch::run(args)),
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => wait(plan::run(args)),

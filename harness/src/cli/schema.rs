@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use crate::report::schema;
 use crate::scenario::{FileKind, schema_text};
 
-/// Prints the JSON Schema of a kind of files: of scenarios, topologies and baselines for editors, of reports for programs.
+/// Prints the JSON Schema of a kind of files: of scenarios, topologies and baselines for editors, of reports and of
+/// what doctor prints for programs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The kind of files.
@@ -22,6 +23,7 @@ enum Kind {
     Topology,
     Report,
     Baseline,
+    Doctor,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -30,6 +32,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Kind::Topology => schema_text(FileKind::Topology),
         Kind::Report => schema::report(),
         Kind::Baseline => schema::baseline(),
+        Kind::Doctor => schema::doctor(),
     };
     match anstream::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

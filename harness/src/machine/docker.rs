@@ -1,6 +1,7 @@
 //! Containers with systemd as machines, through Vagrant's docker provider. The embedded default: it needs no hypervisor.
 
 mod cable;
+pub(crate) mod engine;
 mod kernel;
 
 use std::path::Path;
@@ -10,6 +11,8 @@ use async_trait::async_trait;
 use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::finding::{Finding, Needs};
+use super::host::Host;
 use super::network;
 use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
@@ -58,27 +61,12 @@ impl Provider for Docker {
         "docker"
     }
 
-    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        if !is_on_path("docker") {
-            return Err(ProviderError::Host {
-                problem: "docker is not on the PATH".into(),
-                remedy: "install it, as with `apt-get install --no-install-recommends docker.io`, or let `./quickstart` do so".into(),
-            });
-        }
-        let info = docker(["info", "--format", "{{.ServerVersion}}"])
-            .deadline(Duration::from_secs(10))
-            .run_async(cancel)
-            .await;
-        match info {
-            Ok(output) if !output.stdout.trim().is_empty() => Ok(()),
-            Err(error) if error.is_cancelled() => Err(error.into()),
-            Ok(_) | Err(_) => Err(ProviderError::Host {
-                problem: "the docker daemon does not answer (a docker client alone is not enough)".into(),
-                remedy: "start it, as with `systemctl start docker` or `dockerd`; `./quickstart` does so. \
-                         If it runs, see that you may use its socket (group docker)"
-                    .into(),
-            }),
-        }
+    async fn findings(&self, host: &Host, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding> {
+        engine::look(host, needs, cancel).await
+    }
+
+    async fn limits(&self, host: &Host, cancel: &CancellationToken) -> Vec<Finding> {
+        engine::limits(host, cancel).await
     }
 
     fn refusal(&self, topology: &Topology) -> Option<String> {
@@ -167,7 +155,7 @@ impl Provider for Docker {
     }
 
     async fn impossible(&self, verb: &Verb, cancel: &CancellationToken) -> Option<Impossible> {
-        kernel::impossible(verb, cancel).await
+        kernel::impossible(verb, &Host::here(), cancel).await
     }
 
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {

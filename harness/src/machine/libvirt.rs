@@ -1,11 +1,18 @@
 //! libvirt through Vagrant's vagrant-libvirt plugin, and through virsh for what Vagrant has no verb for.
 
+mod traps;
+
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::provider::{ProviderError, State};
+use super::finding::{Finding, Needs};
+use super::host::Host;
+use super::provider::State;
 use super::vm::Hypervisor;
-use crate::process::{Command, is_on_path};
+use crate::process::Command;
+
+/// The hypervisor that machines are made at.
+const URI: &str = "qemu:///system";
 
 /// libvirt's virsh.
 #[derive(Debug)]
@@ -16,15 +23,8 @@ impl Hypervisor for Libvirt {
     const NAME: &'static str = "libvirt";
     const TOOL: &'static str = "virsh";
 
-    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        if !is_on_path(Self::TOOL) {
-            return Err(ProviderError::Host {
-                problem: "virsh is not on the PATH".into(),
-                remedy: "install libvirt, as with `apt-get install libvirt-daemon-system vagrant-libvirt`".into(),
-            });
-        }
-        virsh(["version", "--daemon"]).run_async(cancel).await?;
-        Ok(())
+    async fn findings(&self, host: &Host, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding> {
+        traps::look(host, needs, cancel).await
     }
 
     fn off(&self, vm: &str) -> Command {
@@ -88,7 +88,7 @@ impl Hypervisor for Libvirt {
 }
 
 fn virsh<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
-    Command::new("virsh").args(["--connect", "qemu:///system"]).args(args)
+    Command::new("virsh").args(["--connect", URI]).args(args)
 }
 
 #[cfg(test)]

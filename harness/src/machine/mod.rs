@@ -1,10 +1,15 @@
 //! Machines and how to reach them: made by Vagrant, broken and looked at through their provider, used over ssh.
 
-mod docker;
+pub(crate) mod docker;
+pub mod doctor;
+pub mod finding;
+pub mod host;
 mod libvirt;
+mod memory;
 mod network;
 pub mod provider;
 pub mod ssh;
+mod tools;
 pub mod vagrant;
 mod virtualbox;
 mod vm;

@@ -6,8 +6,9 @@ use ipnet::Ipv4Net;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use super::finding::{self, Finding, Standing};
+use super::host::Host;
 use super::provider::ProviderError;
-use crate::process::Command;
 
 #[derive(Debug, Deserialize)]
 struct Route {
@@ -18,22 +19,37 @@ struct Route {
 
 /// Refuses a network that overlaps with one that the host has a route to, by name of the interface that has it.
 pub(super) async fn refuse_overlap(network: Ipv4Net, cancel: &CancellationToken) -> Result<(), ProviderError> {
-    let output = Command::new("ip").args(["-json", "-4", "route", "show", "table", "all"]).run_async(cancel).await?;
-    let routes: Vec<Route> = serde_json::from_str(&output.stdout).map_err(|error| ProviderError::Host {
-        problem: format!("the routes of this host cannot be read: {error}"),
-        remedy: "see what `ip -json route` prints".into(),
-    })?;
+    let looked = look(&Host::here(), network, cancel).await;
+    if cancel.is_cancelled() {
+        // What could not be looked at then is no finding.
+        return Ok(());
+    }
+    finding::hindrance(vec![looked])
+}
+
+/// Whether a network is free on a host.
+pub(super) async fn look(host: &Host, network: Ipv4Net, cancel: &CancellationToken) -> Finding {
+    let part = "network";
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let found = format!("the routes of this host cannot be read: {error}");
+        Finding::new(part, Standing::Unusable, found, "see what `ip -json route` prints")
+    };
+    let printed = match host.ask("ip", &["-json", "-4", "route", "show", "table", "all"], cancel).await {
+        Ok(output) => output.stdout,
+        Err(error) => return unreadable(&error),
+    };
+    let routes: Vec<Route> = match serde_json::from_str(&printed) {
+        Ok(routes) => routes,
+        Err(error) => return unreadable(&error),
+    };
     match routes.iter().find(|route| destination(&route.dst).is_some_and(|other| overlap(network, other))) {
-        None => Ok(()),
-        Some(route) => Err(ProviderError::Host {
-            problem: format!(
-                "the network {network} is taken on this host: {} is reached through {}",
-                route.dst, route.dev
-            ),
-            remedy: "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned), \
-                     or take another network, as with `--network 172.27.12.0/24`"
-                .into(),
-        }),
+        None => Finding::here(part, format!("{network} is free")),
+        Some(Route { dst, dev }) => {
+            let found = format!("the network {network} is taken on this host: {dst} is reached through {dev}");
+            let mend = "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned), \
+                        or take another network, as with `--network 172.27.12.0/24`";
+            Finding::new(part, Standing::Conflict, found, mend)
+        }
     }
 }
 

@@ -7,12 +7,14 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::finding::{self, Finding, Needs, Standing};
+use super::host::Host;
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use super::vm::Vms;
-use super::{docker, libvirt, virtualbox};
+use super::{docker, libvirt, tools, virtualbox};
 use crate::artifact::NodeImage;
-use crate::process::{Command, ProcessError, is_on_path};
+use crate::process::{Command, ProcessError};
 use crate::scenario::{Machine, MachineName, Topology, Verb};
 
 /// The Vagrant box that virtual machines are made from, unless another is asked for.
@@ -124,6 +126,9 @@ pub enum ProviderError {
         /// What to do about it.
         remedy: String,
     },
+    /// Several things are in the way.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<ProviderError>),
 }
 
 /// What makes, breaks and removes machines. Vagrant does the life cycle; a provider does what Vagrant has no verb for.
@@ -132,8 +137,19 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// The name that Vagrant knows it by.
     fn name(&self) -> &'static str;
 
+    /// All that is to be said about it on a host: what is there, and what hinders that machines are made, for these
+    /// needs where they are known.
+    async fn findings(&self, host: &Host, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding>;
+
+    /// What it can do on a host only in part. It takes longer to find out, and none of it hinders.
+    async fn limits(&self, _host: &Host, _cancel: &CancellationToken) -> Vec<Finding> {
+        Vec::new()
+    }
+
     /// Whether it can be used on this host; if not, the error says why.
-    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError>;
+    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        finding::hindrance(self.findings(&Host::here(), None, cancel).await)
+    }
 
     /// Why a scenario cannot be run on it at all, if so.
     fn refusal(&self, topology: &Topology) -> Option<String>;
@@ -213,51 +229,69 @@ pub async fn choose(
     topology: &Topology,
     cancel: &CancellationToken,
 ) -> Result<Choice, ProviderError> {
-    if !is_on_path("vagrant") {
-        return Err(ProviderError::Host {
-            problem: "vagrant is not on the PATH, and all machines are made by it".into(),
-            remedy:
-                "install it, as with `apt-get install --no-install-recommends vagrant`, or let `./quickstart` do so"
-                    .into(),
-        });
-    }
+    choose_at(&Host::here(), asked, topology, cancel).await
+}
+
+/// The same, on any host.
+pub async fn choose_at(
+    host: &Host,
+    asked: Option<&str>,
+    topology: &Topology,
+    cancel: &CancellationToken,
+) -> Result<Choice, ProviderError> {
+    finding::hindrance(tools::look(host))?;
+    let needs = Needs::of(topology);
     if let Some(name) = asked {
-        let names: Vec<&str> = all().iter().map(|provider| provider.name()).collect();
-        let provider = by_name(name).ok_or_else(|| ProviderError::Host {
-            problem: format!("there is no provider `{name}`"),
-            remedy: format!("name one of {}", names.join(", ")),
-        })?;
-        if let Some(refusal) = provider.refusal(topology) {
-            let remedy = "take another provider, or another topology".into();
-            return Err(ProviderError::Host {
-                problem: format!("provider {name} cannot run this topology: {refusal}"),
-                remedy,
-            });
-        }
-        provider.usable(cancel).await?;
+        let provider = by_name(name).ok_or_else(|| unknown(name))?;
+        let mut findings = Vec::from_iter(refused(provider.as_ref(), topology).map(|refused| Finding {
+            found: format!("provider {name} cannot run this topology: {}", refused.found),
+            ..refused
+        }));
+        findings.extend(provider.findings(host, Some(&needs), cancel).await);
+        finding::hindrance(findings)?;
         return Ok(Choice { provider, reason: "it was asked for".into() });
     }
     let mut why_not = Vec::new();
     for provider in all() {
-        let refusal = match provider.refusal(topology) {
-            Some(refusal) => Err(refusal),
-            None => provider.usable(cancel).await.map_err(|error| error.to_string()),
-        };
-        match refusal {
-            Ok(()) if why_not.is_empty() => {
-                return Ok(Choice { provider, reason: "it is the default and can be used here".into() });
-            }
-            Ok(()) => {
-                return Ok(Choice {
-                    provider,
-                    reason: format!("it is the first that can be used here ({})", why_not.join("; ")),
-                });
-            }
-            Err(reason) => why_not.push(format!("{}: {reason}", provider.name())),
+        let mut findings = Vec::from_iter(refused(provider.as_ref(), topology));
+        if findings.is_empty() {
+            findings = provider.findings(host, Some(&needs), cancel).await;
         }
+        findings.retain(Finding::hinders);
+        if findings.is_empty() {
+            return Ok(Choice { provider, reason: reason(&why_not) });
+        }
+        why_not.push((provider.name(), findings));
     }
+    let hindered = why_not.into_iter().filter_map(|(name, findings)| Some((name, finding::hindrance(findings).err()?)));
+    let hindered: Vec<String> = hindered.map(|(name, error)| format!("\n  - {name}: {error}")).collect();
     Err(ProviderError::Host {
-        problem: format!("no provider can be used here:\n  - {}", why_not.join("\n  - ")),
-        remedy: "install Docker, as with `apt-get install --no-install-recommends docker.io`, and start its daemon; `./quickstart` does both".into(),
+        problem: format!("no provider can be used here:{}", hindered.concat()),
+        remedy: "install Docker, as with `apt-get install --no-install-recommends docker.io`, and start its daemon; `./quickstart` does both. \
+                 `quorate doctor` says all that is in the way"
+            .into(),
     })
+}
+
+/// Why the provider was taken that comes after those that could not be.
+fn reason(why_not: &[(&str, Vec<Finding>)]) -> String {
+    if why_not.is_empty() {
+        return "it is the default and can be used here".into();
+    }
+    let found = |findings: &[Finding]| findings.iter().map(|it| it.found.as_str()).collect::<Vec<_>>().join(", ");
+    let others: Vec<String> = why_not.iter().map(|(name, findings)| format!("{name}: {}", found(findings))).collect();
+    format!("it is the first that can be used here ({})", others.join("; "))
+}
+
+/// That a topology cannot be run on a provider, if so.
+pub(super) fn refused(provider: &dyn Provider, topology: &Topology) -> Option<Finding> {
+    let refusal = provider.refusal(topology)?;
+    Some(Finding::new("topology", Standing::Conflict, refusal, "take another provider, or another topology"))
+}
+
+/// That there is no provider of this name.
+pub(super) fn unknown(name: &str) -> ProviderError {
+    let names: Vec<&str> = all().iter().map(|provider| provider.name()).collect();
+    let remedy = format!("name one of {}", names.join(", "));
+    ProviderError::Host { problem: format!("there is no provider `{name}`"), remedy }
 }

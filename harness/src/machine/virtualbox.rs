@@ -1,13 +1,17 @@
 //! VirtualBox through Vagrant, and through VBoxManage for what Vagrant has no verb for.
 
-use std::path::Path;
+mod leftovers;
+mod networks;
+mod traps;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::provider::{ProviderError, State};
+use super::finding::{Finding, Needs};
+use super::host::Host;
+use super::provider::State;
 use super::vm::Hypervisor;
-use crate::process::{Command, is_on_path};
+use crate::process::Command;
 
 /// VirtualBox's VBoxManage.
 #[derive(Debug)]
@@ -18,16 +22,8 @@ impl Hypervisor for VirtualBox {
     const NAME: &'static str = "virtualbox";
     const TOOL: &'static str = "VBoxManage";
 
-    async fn usable(&self, _cancel: &CancellationToken) -> Result<(), ProviderError> {
-        let problem = if !is_on_path(Self::TOOL) {
-            "VBoxManage is not on the PATH"
-        } else if !Path::new("/dev/vboxdrv").exists() {
-            "VirtualBox's kernel module is not loaded (there is no /dev/vboxdrv)"
-        } else {
-            return Ok(());
-        };
-        let remedy = "install VirtualBox and load its module, as with `modprobe vboxdrv`".into();
-        Err(ProviderError::Host { problem: problem.into(), remedy })
+    async fn findings(&self, host: &Host, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding> {
+        traps::look(host, needs, cancel).await
     }
 
     fn off(&self, vm: &str) -> Command {

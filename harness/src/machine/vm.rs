@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::finding::{Finding, Needs};
+use super::host::Host;
 use super::network;
 use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
@@ -25,8 +27,8 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     /// The tool.
     const TOOL: &'static str;
 
-    /// Whether it can be used on this host; if not, the error says why.
-    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError>;
+    /// All that is to be said about it on a host.
+    async fn findings(&self, host: &Host, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding>;
     /// Switches a VM off at once.
     fn off(&self, vm: &str) -> Command;
     /// Freezes a VM.
@@ -65,8 +67,8 @@ impl<H: Hypervisor> Provider for Vms<H> {
         H::NAME
     }
 
-    async fn usable(&self, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        self.0.usable(cancel).await
+    async fn findings(&self, host: &Host, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding> {
+        self.0.findings(host, needs, cancel).await
     }
 
     fn refusal(&self, _topology: &Topology) -> Option<String> {

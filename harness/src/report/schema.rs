@@ -5,6 +5,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use super::Summary;
 use super::json::Report;
 use crate::compare::baseline::Baseline;
+use crate::machine::doctor::Examination;
 
 /// The text of the schema of `report.json`.
 pub fn report() -> String {
@@ -14,6 +15,11 @@ pub fn report() -> String {
 /// The text of the schema of a baseline.
 pub fn baseline() -> String {
     text::<Baseline>("Quorate baseline")
+}
+
+/// The text of the schema of what `quorate doctor --json` prints.
+pub fn doctor() -> String {
+    text::<Examination>("Quorate doctor")
 }
 
 fn text<T: JsonSchema>(title: &str) -> String {
@@ -56,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_schemas_that_are_checked_in_are_current() {
-        for (kind, text) in [("report", report()), ("baseline", baseline())] {
+        for (kind, text) in [("report", report()), ("baseline", baseline()), ("doctor", doctor())] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/schema/{kind}.json"));
             let there = std::fs::read_to_string(&path).unwrap_or_default();
             let command = format!("quorate schema {kind} > docs/schema/{kind}.json");

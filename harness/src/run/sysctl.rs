@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::store::{Folder, Owner};
+use crate::machine::docker::engine::{INSTANCES, ROOM};
 use crate::paths;
 use crate::process::Command;
 
@@ -22,12 +23,6 @@ const CHANGED: &[&str] = &[
     "kernel.keys.root_maxbytes",
     INSTANCES,
 ];
-
-/// How many inotify instances a user may have: on one host all machines are the same user's, and each takes a dozen
-/// (systemd five, kubelet five). Where there are none left, kubelet does not start, and the kernel's default is 128.
-const INSTANCES: &str = "fs.inotify.max_user_instances";
-/// Enough for some eighty machines.
-const ROOM: u64 = 1024;
 
 type Settings = BTreeMap<String, String>;
 

@@ -10,7 +10,7 @@ use super::source::Source;
 use super::table::{Field, Table, text, text_schema};
 use super::topology::{self, Asked};
 use super::yaml::{self, Node};
-use super::{Scenario, Topology, invariant, name, step};
+use super::{Scenario, Topology, invariant, library, name, step};
 
 static SCENARIO: Table = Table {
     what: "a scenario",
@@ -109,6 +109,27 @@ pub fn load_topology(path: &Path, options: &LoadOptions) -> Result<LoadedTopolog
     let asked = Asked::new(options, &mut problems);
     let topology = read(path, &mut problems).and_then(|node| topology::decode_file(&node, &asked, &mut problems));
     finish(topology, problems).map(|(topology, warnings)| LoadedTopology { topology, warnings })
+}
+
+/// The topology of a file, whichever of the two it is, or the one that ships as a standard.
+///
+/// # Errors
+/// All that is wrong with the file, and the warnings about it as well.
+pub fn topology_of(path: Option<&Path>, options: &LoadOptions) -> Result<Topology, Diagnostics> {
+    let mut problems = Problems::default();
+    let asked = Asked::new(options, &mut problems);
+    let node = match path {
+        Some(path) => read(path, &mut problems),
+        None => yaml::parse(&library::standard(), &mut problems),
+    };
+    let topology = node.and_then(|node| {
+        if topology::is_topology(&node) {
+            topology::decode_file(&node, &asked, &mut problems)
+        } else {
+            decode_scenario(&node, &asked, &mut problems).map(|scenario| scenario.topology)
+        }
+    });
+    finish(topology, problems).map(|(topology, _)| topology)
 }
 
 /// Checks a file, whichever of the two it is, and gives the warnings about it.

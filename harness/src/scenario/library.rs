@@ -8,11 +8,14 @@ use super::source::Source;
 use super::table::text;
 use super::yaml::{self, Entry, Node, Value};
 
+/// The topology that is meant where none is named.
+const STANDARD: &str = "stacked-3";
+
 /// The topologies that are a part of the command.
 static SHIPPED: &[(&str, &str)] = &[
     ("external-etcd", include_str!("../../../scenarios/topologies/external-etcd.yaml")),
     ("single", include_str!("../../../scenarios/topologies/single.yaml")),
-    ("stacked-3", include_str!("../../../scenarios/topologies/stacked-3.yaml")),
+    (STANDARD, include_str!("../../../scenarios/topologies/stacked-3.yaml")),
     ("stacked-3-readyz", include_str!("../../../scenarios/topologies/stacked-3-readyz.yaml")),
     ("stacked-3-workers", include_str!("../../../scenarios/topologies/stacked-3-workers.yaml")),
     ("stacked-5", include_str!("../../../scenarios/topologies/stacked-5.yaml")),
@@ -31,7 +34,7 @@ pub(super) fn find(reference: &Node, trail: &mut Trail, problems: &mut Problems)
     } else if let Some(path) = beside(&folder, written) {
         read(&path, reference, problems)?
     } else if let Some((name, text)) = SHIPPED.iter().find(|(name, _)| *name == written) {
-        Source::new(&Path::new(SHIPPED_FOLDER).join(format!("{name}.yaml")), text)
+        shipped(name, text)
     } else {
         let known = known(&folder);
         problems
@@ -43,6 +46,16 @@ pub(super) fn find(reference: &Node, trail: &mut Trail, problems: &mut Problems)
     trail.enter(&source, reference, problems)?;
     let node = yaml::parse(&source, problems)?;
     expand(&node, trail, problems)
+}
+
+/// The topology that is meant where none is named.
+pub(super) fn standard() -> Arc<Source> {
+    let text = SHIPPED.iter().find(|(name, _)| *name == STANDARD).map_or("", |(_, text)| text);
+    shipped(STANDARD, text)
+}
+
+fn shipped(name: &str, text: &str) -> Arc<Source> {
+    Source::new(&Path::new(SHIPPED_FOLDER).join(format!("{name}.yaml")), text)
 }
 
 /// A mapping with what it extends below it.

@@ -31,7 +31,7 @@ mod workload;
 mod yaml;
 
 pub use duration::format_duration;
-pub use file::{LoadOptions, Loaded, LoadedTopology, load, load_topology, validate};
+pub use file::{LoadOptions, Loaded, LoadedTopology, load, load_topology, topology_of, validate};
 pub use model::*;
 pub use problem::{Diagnostics, Problem, Rendering};
 pub use rate::format_rate;

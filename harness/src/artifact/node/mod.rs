@@ -17,7 +17,8 @@ use super::folders::{Folders, want_space};
 use super::hex;
 use super::kubernetes::Kubernetes;
 use super::script::{Script, as_root};
-use crate::process::{Command, ProcessError, is_on_path};
+use super::tools;
+use crate::process::{Command, ProcessError};
 use crate::record::Span;
 
 /// What a tree and its downloads take while it is made, with some room.
@@ -93,6 +94,9 @@ pub(super) async fn image_id(reference: &str, cancel: &CancellationToken) -> Res
     }
 }
 
+/// What tools are wanted for.
+const WHAT: &str = "to make the node image";
+
 /// Makes the tree that images are made from, unless the cache has it.
 pub(super) async fn tree(
     folders: &Folders,
@@ -105,7 +109,7 @@ pub(super) async fn tree(
     if out.is_dir() {
         return Ok(out);
     }
-    want_tools(&[("debootstrap", "debootstrap"), ("unshare", "util-linux"), ("tar", "tar")])?;
+    tools::want(WHAT, tools::TREE)?;
     folders.want_space("make the tree of the node image", TREE_SPACE)?;
     let tools = write_tools(folders)?;
     let command = as_root(&tools.join("tree.sh"), &apt.config, cancel).await?;
@@ -126,7 +130,7 @@ pub(super) async fn image(
     span: &Arc<Span>,
     cancel: &CancellationToken,
 ) -> Result<(), ArtifactError> {
-    want_tools(&[("gcc", "gcc and libc6-dev"), ("jq", "jq"), ("unshare", "util-linux"), ("tar", "tar")])?;
+    tools::want(WHAT, tools::IMAGE)?;
     folders.want_space("make the node image", IMAGE_SPACE)?;
     if let Some(root) = engine_root(cancel).await? {
         want_space(&root, "store the node image at the docker engine", IMAGE_SPACE)?;
@@ -167,19 +171,6 @@ fn write_tools(folders: &Folders) -> Result<PathBuf, ArtifactError> {
         Err(_) if folder.is_dir() => Ok(folder),
         Err(error) => Err(ArtifactError::file("rename", part.path())(error)),
     }
-}
-
-fn want_tools(tools: &[(&str, &str)]) -> Result<(), ArtifactError> {
-    // Debian's administrators' programs are not on every user's PATH; as root they are found.
-    let is_there = |tool: &str| is_on_path(tool) || Path::new("/usr/sbin").join(tool).is_file();
-    let missing: Vec<&str> = tools.iter().filter(|(tool, _)| !is_there(tool)).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(ArtifactError::Host {
-        problem: format!("to make the node image, this host lacks {}", missing.join(", ")),
-        remedy: format!("`apt-get install --no-install-recommends {}`", missing.join(" ").replace(" and ", " ")),
-    })
 }
 
 #[cfg(test)]

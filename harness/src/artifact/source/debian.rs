@@ -11,8 +11,8 @@ use crate::artifact::folders::{Folders, lock};
 use crate::artifact::hex;
 use crate::artifact::kubernetes::BUILD;
 use crate::artifact::script::{Script, as_user};
+use crate::artifact::tools;
 use crate::artifact::version::{Version, Wanted, of_debian};
-use crate::process::is_on_path;
 
 /// What the build takes at its largest, with some room: sources, Go's build cache, binaries.
 const SPACE: u64 = 5 << 29;
@@ -48,7 +48,7 @@ pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, 
         let list = if list.is_empty() { "no source package kubernetes".to_owned() } else { list.join(", ") };
         return Ok(Outcome::No(format!("{SUITE} has {list}")));
     };
-    want_tools()?;
+    tools::want("to build Kubernetes from Debian's source package", tools::DEBIAN)?;
     context.folders.want_space("build Kubernetes from Debian's source package", SPACE)?;
     let out = folder.join(format!("{}-v{version}", prefix()));
     let script = folder.join(format!("{}.sh", prefix()));
@@ -97,16 +97,4 @@ async fn offered(context: &Context) -> Result<Result<Vec<Version>, String>, Arti
     versions.dedup();
     versions.reverse();
     Ok(Ok(versions))
-}
-
-fn want_tools() -> Result<(), ArtifactError> {
-    let tools = [("go", "golang-go"), ("dpkg", "dpkg"), ("flock", "util-linux"), ("apt-get", "apt")];
-    let missing: Vec<&str> = tools.iter().filter(|(tool, _)| !is_on_path(tool)).map(|(_, package)| *package).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(ArtifactError::Host {
-        problem: format!("to build Kubernetes from Debian's source package, this host lacks {}", missing.join(", ")),
-        remedy: format!("`apt-get install --no-install-recommends {}`", missing.join(" ")),
-    })
 }

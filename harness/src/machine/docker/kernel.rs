@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::machine::host::Host;
 use crate::machine::provider::Impossible;
-use crate::process::Command;
 use crate::scenario::Verb;
 
 /// Why a fault cannot be done to a container, if so.
-pub(super) async fn impossible(verb: &Verb, cancel: &CancellationToken) -> Option<Impossible> {
+pub(super) async fn impossible(verb: &Verb, host: &Host, cancel: &CancellationToken) -> Option<Impossible> {
     match verb {
         Verb::SkewClock { .. } => Some(Impossible {
             reason: "containers share the host's clock".into(),
             alternative: "take virtual machines, as with `--provider libvirt`".into(),
         }),
         Verb::Slow { delay, loss, .. } if delay.is_some() || loss.is_some() => {
-            let missing = try_queue(&["netem", "delay", "1ms"], cancel).await?;
+            let missing = try_queue(host, &["netem", "delay", "1ms"], cancel).await?;
             Some(Impossible {
                 reason: format!("containers share the host's kernel, which delays and loses nothing: {missing}"),
                 alternative: "slow the network with `rate` alone, load the kernel's module sch_netem, or take virtual \
@@ -25,17 +25,18 @@ pub(super) async fn impossible(verb: &Verb, cancel: &CancellationToken) -> Optio
             })
         }
         Verb::Slow { .. } => {
-            let missing = try_queue(&["tbf", "rate", "1mbit", "burst", "16kb", "latency", "400ms"], cancel).await?;
+            let missing =
+                try_queue(host, &["tbf", "rate", "1mbit", "burst", "16kb", "latency", "400ms"], cancel).await?;
             Some(Impossible {
                 reason: format!("containers share the host's kernel, which keeps no rate: {missing}"),
                 alternative: "load the kernel's module sch_tbf, or take virtual machines".into(),
             })
         }
-        Verb::FillDisk { .. } if !Path::new("/dev/loop-control").exists() => Some(Impossible {
+        Verb::FillDisk { .. } if !host.has_file("/dev/loop-control") => Some(Impossible {
             reason: "containers share the host's kernel, which has no loop devices for a disk of etcd's own".into(),
             alternative: "load the kernel's module loop, or take virtual machines".into(),
         }),
-        Verb::SlowDisk { .. } if !throttles(Path::new("/sys/fs/cgroup")) => Some(Impossible {
+        Verb::SlowDisk { .. } if !throttles(&host.file("/sys/fs/cgroup")) => Some(Impossible {
             reason: "containers share the host's kernel, whose control groups limit no writes".into(),
             alternative: "start the host with the controller `io` (or `blkio`) of control groups, or take virtual \
                           machines"
@@ -46,9 +47,9 @@ pub(super) async fn impossible(verb: &Verb, cancel: &CancellationToken) -> Optio
 }
 
 /// Tries a queue on the loopback interface of a network namespace that ends with the try. Returns why it failed, if so.
-async fn try_queue(queue: &[&str], cancel: &CancellationToken) -> Option<String> {
+async fn try_queue(host: &Host, queue: &[&str], cancel: &CancellationToken) -> Option<String> {
     let add = ["--net", "tc", "qdisc", "add", "dev", "lo", "root"];
-    let tried = Command::new("unshare").args(add).args(queue.iter().copied()).run_async(cancel).await.err()?;
+    let tried = host.ask("unshare", &[&add, queue].concat(), cancel).await.err()?;
     let why = tried.tail().first().cloned().unwrap_or_else(|| tried.to_string());
     Some(format!("`tc qdisc add … {}` says: {why}", queue[0]))
 }
@@ -88,8 +89,8 @@ mod tests {
     #[tokio::test]
     async fn the_clock_of_containers_is_refused_with_an_alternative() {
         let verb = Verb::SkewClock { by: jiff::SignedDuration::from_mins(5) };
-        let refused = impossible(&verb, &CancellationToken::new()).await.unwrap();
+        let refused = impossible(&verb, &Host::here(), &CancellationToken::new()).await.unwrap();
         assert!(refused.reason.contains("clock") && refused.alternative.contains("virtual machines"), "{refused:?}");
-        assert_eq!(impossible(&Verb::Isolate, &CancellationToken::new()).await, None);
+        assert_eq!(impossible(&Verb::Isolate, &Host::here(), &CancellationToken::new()).await, None);
     }
 }
