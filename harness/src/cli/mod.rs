@@ -15,6 +15,7 @@ mod compare;
 mod doctor;
 mod evidence;
 mod fetch;
+mod init;
 mod logs;
 mod ls;
 mod plan;
@@ -39,6 +40,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Doctor(doctor::Args),
+    Init(init::Args),
     Fetch(fetch::Args),
     Validate(validate::Args),
     Plan(plan::Args),
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => wait(run::run(args)),
         Command::Doctor(args) => wait(doctor::run(args)),
+        Command::Init(args) => init::run(&args),
         Command::Fetch(args) => wait(fetch::run(args)),
         Command::Validate(args) => validate::run(&args),
         Command::Plan(args) => wait(plan::run(args)),
