@@ -258,13 +258,14 @@ async fn machines_of_earlier_runs_that_need_a_hand_are_named() {
 async fn what_libvirt_lacks_is_named_one_by_one() {
     let (missing, unusable, limited) = (Standing::Missing, Standing::Unusable, Standing::Limited);
     let well = "echo 'Using library: libvirt 9.0.0'";
-    let cases: [Case<'_>; 8] = [
+    let cases: [Case<'_>; 9] = [
         ("libvirt", missing, "libvirt-daemon-system", &|fake| fake.without("bin/virsh")),
         ("libvirt", unusable, "systemctl start libvirtd", &|fake| fake.virsh("echo no socket >&2; exit 1", "true")),
         ("libvirt", unusable, "--groups libvirt", &|fake| fake.virsh("echo Permission denied >&2; exit 1", "true")),
         ("storage pool", unusable, "pool-start default", &|fake| fake.virsh(well, "echo 'State:  inactive'")),
         ("storage pool", limited, "pool-create-as default", &|fake| fake.virsh(well, "exit 1")),
         ("KVM", limited, "modprobe kvm_intel", &|fake| fake.without("dev/kvm")),
+        ("KVM", limited, "try one machine", &|fake| fake.file("proc/cpuinfo", "flags\t\t: fpu hypervisor\n")),
         ("memory", unusable, "memory", &|fake| fake.file("proc/meminfo", "MemAvailable: 1024 kB\n")),
         ("vagrant-libvirt", missing, "vagrant plugin install", &|fake| {
             fake.tool("vagrant", "case $1 in --version) echo Vagrant 2.3.4 ;; *) echo 'No plugins installed.' ;; esac");

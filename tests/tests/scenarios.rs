@@ -128,7 +128,11 @@ fn failing(name: String, reason: String) -> Trial {
 }
 
 fn passes(file: &Path, provider: &str) {
-    let bench = Bench::new(QUORATE);
+    let mut bench = Bench::new(QUORATE);
+    // A nightly keeps what each scenario leaves, in a folder of its own: runs side by side must not see each other's.
+    if let Some(kept) = std::env::var_os("QUORATE_TEST_STATE").filter(|kept| !kept.is_empty()) {
+        bench = bench.state_in(Path::new(&kept).join(provider).join(file.file_stem().unwrap()));
+    }
     let run = bench.run(file, &["--provider", provider]);
     run.assert(Verdict::Passed).left_nothing(&bench);
 }
