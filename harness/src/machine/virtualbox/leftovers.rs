@@ -52,7 +52,7 @@ fn is_stuck(info: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Written after the tool's documentation and source, not recorded.
+    /// The lines of the list were seen at 7.2.22; what is said of a machine that is stuck is written after the documentation.
     #[test]
     fn machines_are_read_from_the_list_and_from_what_is_said_of_each() {
         assert_eq!(read("\"<inaccessible>\" {57d4f57d-4dda}"), Some((INACCESSIBLE, "57d4f57d-4dda")));

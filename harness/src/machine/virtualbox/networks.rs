@@ -1,6 +1,7 @@
 //! Which addresses VirtualBox gives to host-only networks: since 6.1.28 only those that the administrator allows.
 //!
-//! <https://www.virtualbox.org/manual/topics/networkingdetails.html#network_hostonly>
+//! <https://www.virtualbox.org/manual/topics/networkingdetails.html#network_hostonly>. How the file is read was held against
+//! VBoxNetAdpCtl of VirtualBox 7.2.22, which refuses an address before it looks for the interface.
 
 use ipnet::Ipv4Net;
 
@@ -51,16 +52,22 @@ pub(super) fn look(host: &Host, version: Release, network: Ipv4Net) -> Finding {
     Finding::new(part, Standing::Conflict, found, mend)
 }
 
-/// The networks of version 4 that a file allows, or that are allowed without one. Lines that begin with an asterisk
-/// count, each with one network or several.
+/// The networks of version 4 that a file allows, or that are allowed without one. Lines that begin with an asterisk of its
+/// own count, each with one network or several.
 fn allowed(written: Option<&str>) -> Vec<Ipv4Net> {
     let text = written.map_or_else(|| format!("* {DEFAULT}"), str::to_owned);
-    let lines = text.lines().filter_map(|line| line.trim().strip_prefix('*'));
-    lines
-        .flat_map(str::split_whitespace)
-        .filter_map(|network| network.parse::<Ipv4Net>().ok())
-        .map(|it| it.trunc())
-        .collect()
+    let of = |line: &str| -> Vec<Ipv4Net> {
+        let mut words = line.split_whitespace();
+        if words.next() == Some("*") { words.filter_map(network).collect() } else { Vec::new() }
+    };
+    text.lines().flat_map(of).collect()
+}
+
+/// A network such as `10.0.0.0/8` or `10.0.0.0/255.0.0.0`.
+fn network(word: &str) -> Option<Ipv4Net> {
+    let (address, mask) = word.split_once('/')?;
+    let masked = || Ipv4Net::with_netmask(address.parse().ok()?, mask.parse().ok()?).ok();
+    word.parse().ok().or_else(masked).map(|network: Ipv4Net| network.trunc())
 }
 
 #[cfg(test)]
@@ -85,6 +92,10 @@ mod tests {
             (Some("* 172.27.11.0/24\n"), new, true),
             (Some("* 10.0.0.0/8 172.16.0.0/12\n* 2001::/64\n"), new, true),
             (Some("* 0.0.0.0/0 ::/0\n"), Release(7, 2, 0), true),
+            (Some("  *\t172.27.11.5/24 # ours\n"), new, true),
+            (Some("* nonsense 172.27.11.0/255.255.255.0\n"), new, true),
+            (Some("*172.27.11.0/24\n"), new, false),
+            (Some("* 172.27.11.0/24,10.0.0.0/8\n"), new, false),
             (Some("172.27.11.0/24\n"), new, false),
             (Some("# * 172.27.11.0/24\n"), new, false),
             (Some("* 172.27.11.0/25\n"), new, false),

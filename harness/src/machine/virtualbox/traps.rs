@@ -1,7 +1,8 @@
 //! What keeps VirtualBox from working on a host, found before a machine is made: versions, kernel modules, the
 //! processor, the networks that it allows, memory, and virtual machines of earlier runs.
 //!
-//! How the tools answer is taken from their documentation and sources; here no version of VirtualBox can start a machine.
+//! How the tools answer was seen at VirtualBox 7.2.22 without its modules, and is taken from documentation and sources for
+//! other versions.
 
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +29,7 @@ const VAGRANTS: &[(Release, Release)] = &[
 /// From this kernel on, KVM takes the processor's virtualisation when it is loaded, and not with its first machine:
 /// <https://docs.kernel.org/admin-guide/kernel-parameters.html>, `kvm.enable_virt_at_load`.
 const KVM_AT_LOAD: Release = Release(6, 12, 0);
-/// From these on, VirtualBox asks KVM for the processor instead of taking it, by VirtualBox's change log.
+/// From these on, VirtualBox asks KVM for the processor instead of taking it: `SUPDrv-linux.c` of its kernel module 7.2.
 const SHARES: (Release, Release) = (Release(7, 2, 0), Release(6, 16, 0));
 
 /// All that is to be said about VirtualBox on a host.
@@ -155,18 +156,18 @@ fn kvm(host: &Host, virtualbox: Release) -> Option<Finding> {
 mod tests {
     use super::*;
 
-    /// Written after the tool's documentation and source, not recorded.
+    /// `warned` was recorded, of Debian's 7.2.22 without its module; the others are written after the documentation.
     #[test]
     fn versions_are_read_as_builds_of_oracle_and_of_distributions_print_them() {
         let warned = "WARNING: The character device /dev/vboxdrv does not exist.\n\t Please install the virtualbox-dkms \
-                      package and the appropriate\n\t headers, most likely linux-headers-amd64.\n\n\t You will not be able to \
-                      start VMs until this problem is fixed.\n7.0.20_Debianr163906\n";
+                      package and the appropriate\n\t headers, most likely linux-headers-v669.\n\n\t You will not be able to \
+                      start VMs until this problem is fixed.\n7.2.22_Debianr175245\n";
         for (said, expected) in [
             ("6.1.28r147628\n", Some(Release(6, 1, 28))),
             ("7.0.16_Ubuntur162802\n", Some(Release(7, 0, 16))),
             ("7.1.4r165100\n", Some(Release(7, 1, 4))),
             ("7.2.0r170228\n", Some(Release(7, 2, 0))),
-            (warned, Some(Release(7, 0, 20))),
+            (warned, Some(Release(7, 2, 22))),
             ("command not found\n", None),
         ] {
             assert_eq!(read_version(said), expected, "{said}");
