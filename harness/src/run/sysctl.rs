@@ -5,8 +5,11 @@
 //! them, the last one restores them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::{FlockOperation, flock};
 use tokio_util::sync::CancellationToken;
 
 use super::store::{Folder, Owner};
@@ -33,6 +36,22 @@ pub(super) fn path() -> PathBuf {
     folder.join("quorate-host-sysctls.json")
 }
 
+/// Held by each process with machines, so that no run with another state folder takes back what these need.
+static USE: Mutex<Option<File>> = Mutex::new(None);
+
+fn lock(operation: FlockOperation) -> std::io::Result<Option<File>> {
+    let file = File::options().create(true).append(true).open(path().with_extension("lock"))?;
+    match flock(&file, operation) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn hold(file: Option<File>) {
+    *USE.lock().unwrap_or_else(PoisonError::into_inner) = file;
+}
+
 /// Remembers the settings, unless an earlier run that is not over did.
 pub(super) fn remember() -> std::io::Result<()> {
     let mut values = remembered()?;
@@ -42,6 +61,8 @@ pub(super) fn remember() -> std::io::Result<()> {
     if let Some(folder) = path().parent() {
         std::fs::create_dir_all(folder)?;
     }
+    // Who restores them right now holds the lock for a moment only.
+    hold(lock(FlockOperation::LockShared)?);
     std::fs::write(path(), serde_json::to_vec(&values)?)
 }
 
@@ -52,6 +73,8 @@ pub(super) async fn restore_if_last(ended: &Folder) -> std::io::Result<()> {
     if others.iter().any(busy) {
         return Ok(());
     }
+    hold(None);
+    let Some(_alone) = lock(FlockOperation::NonBlockingLockExclusive)? else { return Ok(()) };
     for (name, value) in changed()? {
         if !write(&name, &value).await {
             tracing::debug!(name, "this setting of the host may not be written");
@@ -86,8 +109,12 @@ async fn write(name: &str, value: &str) -> bool {
     own.run_async(&cancel).await.is_ok() || sudo.run_async(&cancel).await.is_ok()
 }
 
-/// The settings that are not as they were before the first run, each as `name=value` with the value that it had.
+/// The settings that are not as they were before the first run, each as `name=value` with the value that it had; none
+/// while a run with machines goes on.
 pub fn pending() -> std::io::Result<Vec<String>> {
+    if !path().exists() || lock(FlockOperation::NonBlockingLockExclusive)?.is_none() {
+        return Ok(Vec::new());
+    }
     Ok(changed()?.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
 }
 
