@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 use tokio_util::sync::CancellationToken;
 
-use super::store::{Folder, Owner};
+use super::store::Folder;
 use crate::machine::docker::engine::{INSTANCES, ROOM};
 use crate::paths;
 use crate::process::Command;
@@ -69,7 +69,7 @@ pub(super) fn remember() -> std::io::Result<()> {
 /// Restores the settings if no other run has anything left. What may not be written stays on [`pending`]'s list.
 pub(super) async fn restore_if_last(ended: &Folder) -> std::io::Result<()> {
     let others = Folder::all().map_err(std::io::Error::other)?;
-    let busy = |other: &Folder| other.run() != ended.run() && !matches!(other.owner(), Ok(Owner::Nothing));
+    let busy = |other: &Folder| other.run() != ended.run() && !matches!(other.ledger().as_deref(), Ok([]));
     if others.iter().any(busy) {
         return Ok(());
     }
