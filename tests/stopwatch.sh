@@ -20,7 +20,7 @@ trap 'kill "$docker" 2> /dev/null || true; rm -rf "$scratch"' EXIT
 events=''
 until [[ -n $events ]] && grep -q '"title":"hold for' "$events"; do
   kill -0 "$run" || { cat "$scratch/said" >&2; exit 1; }
-  events=$(find "$QUORATE_STATE/runs" -name events.jsonl 2> /dev/null | head -n 1)
+  events=$(find "$QUORATE_STATE/runs" -name events.jsonl 2> /dev/null | head -n 1 || true)
   sleep 0.2
 done
 config=${events%/*}/credentials/kubeconfig
