@@ -15,7 +15,7 @@ mod virtualbox;
 mod vm;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,22 @@ const UP: Duration = Duration::from_secs(600);
 const HALT: Duration = Duration::from_secs(150);
 /// How long a machine that runs may take until it lets one in.
 const LOGIN: Duration = Duration::from_secs(120);
+
+/// How long it may take to destroy all machines.
+const DESTROY: Duration = Duration::from_secs(120);
+
+/// Removes all machines of a run, whose folder is `folder`, and whatever else its provider made for it. It does not matter
+/// how far any of them was made.
+pub async fn remove(provider: &dyn Provider, run: &str, folder: &Path) -> Result<(), ProviderError> {
+    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join("logs/vagrant.log"));
+    if vagrant.folder().join(".vagrant").exists() {
+        // What Vagrant cannot remove, whatever hinders it, the sweep does.
+        if let Err(error) = vagrant.destroy(DESTROY).await {
+            tracing::debug!(%error, "the machines are removed without Vagrant");
+        }
+    }
+    provider.sweep(&provider::prefix(run)).await
+}
 
 /// Why something could not be done to or in a machine.
 #[derive(Debug, thiserror::Error)]
@@ -190,7 +206,7 @@ impl Fleet {
     }
 
     /// Copies a folder out of a machine that cannot be entered.
-    pub async fn salvage(&self, name: &MachineName, folder: &str, to: &std::path::Path) -> Result<(), MachineError> {
+    pub async fn salvage(&self, name: &MachineName, folder: &str, to: &Path) -> Result<(), MachineError> {
         let id = self.id(name)?;
         self.provider
             .salvage(&id, folder, to)
