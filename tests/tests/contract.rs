@@ -46,8 +46,11 @@ async fn main() {
 
 async fn holds(provider: &str) -> Result<(), Failed> {
     let found = contract::hold(provider, &interrupted()).await;
+    if !found.kept() {
+        return Err(format!("{provider} does not keep the contract\n{found}").into());
+    }
     println!("{found}");
-    if found.kept() { Ok(()) } else { Err(format!("{provider} does not keep the contract\n{found}").into()) }
+    Ok(())
 }
 
 async fn lies_are_found() -> Result<(), Failed> {

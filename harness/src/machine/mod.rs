@@ -30,7 +30,7 @@ use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
-/// How long four machines may take to come up. Containers take ten seconds, emulated VMs more than a minute each.
+/// How long four machines may take to come up. Containers take ten seconds.
 const UP: Duration = Duration::from_secs(600);
 /// How long a machine may take to shut down in order.
 const HALT: Duration = Duration::from_secs(150);
@@ -109,7 +109,7 @@ impl Fleet {
             .prepare(&self.site, cancel)
             .await
             .map_err(|source| error(all, "their network cannot be made", source))?;
-        self.vagrant.up(&[], UP, cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
+        self.vagrant.up(&[], self.patience(UP), cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
         self.enter(cancel).await
     }
 
@@ -160,7 +160,10 @@ impl Fleet {
         if let Some(way) = way {
             way.close().await;
         }
-        self.vagrant.halt(&[name], HALT, cancel).await.map_err(failed(name.as_str(), "`vagrant halt` failed"))
+        self.vagrant
+            .halt(&[name], self.patience(HALT), cancel)
+            .await
+            .map_err(failed(name.as_str(), "`vagrant halt` failed"))
     }
 
     /// Freezes a machine.
@@ -189,7 +192,10 @@ impl Fleet {
 
     /// Switches a machine on and waits until it lets one in.
     pub async fn start(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
-        self.vagrant.up(&[name], UP, cancel).await.map_err(failed(name.as_str(), "`vagrant up` failed"))?;
+        self.vagrant
+            .up(&[name], self.patience(UP), cancel)
+            .await
+            .map_err(failed(name.as_str(), "`vagrant up` failed"))?;
         self.login(name, cancel).await
     }
 
@@ -230,7 +236,7 @@ impl Fleet {
                 ProviderError::Host { problem, remedy: "see that the disk is not full".into() },
             )
         })?;
-        way.wait(LOGIN, cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
+        way.wait(self.patience(LOGIN), cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
         self.ways().insert(name.clone(), way);
         Ok(())
     }
@@ -239,6 +245,11 @@ impl Fleet {
     pub async fn close(&self) {
         let ways = std::mem::take(&mut *self.ways());
         futures::future::join_all(ways.values().map(Ssh::close)).await;
+    }
+
+    /// How long something may take with this provider.
+    fn patience(&self, usual: Duration) -> Duration {
+        usual * self.provider.slowness()
     }
 
     async fn make_key(&self, cancel: &CancellationToken) -> Result<(), ProcessError> {

@@ -45,7 +45,7 @@ async fn told(rig: &Rig, up: bool) -> Result<String, String> {
 async fn spared(rig: &Rig) -> Result<String, String> {
     let way = rig.fleet.ssh(rig.subject()).map_err(words)?;
     way.close().await;
-    way.wait(Duration::from_secs(15), &rig.cancel).await.map_err(words)?;
+    way.wait(Duration::from_secs(60), &rig.cancel).await.map_err(words)?;
     let observed = rig.fleet.state(rig.subject(), &rig.cancel).await.map_err(words)?;
     match observed.state {
         State::Running => Ok("a new connection of ssh came in".to_owned()),

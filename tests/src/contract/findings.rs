@@ -170,14 +170,17 @@ impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the contract with {}, {:.0} s:", self.provider, self.started.elapsed().as_secs_f64())?;
         for point in Point::ALL {
-            let (mark, seen) = match self.about(point) {
-                Some(Finding::Holds(seen)) => ("ok         ", seen.as_str()),
-                Some(Finding::Broken(seen)) => ("BROKEN     ", seen.as_str()),
-                Some(Finding::NotOffered(reason)) => ("NOT OFFERED", reason.as_str()),
-                None => ("NOT REACHED", "something before it went wrong"),
+            let Some((finding, at)) = self.found.get(&point) else {
+                writeln!(f, "       -    NOT REACHED  {}", point.as_str())?;
+                continue;
             };
-            let at = self.found.get(&point).map_or(0.0, |(_, at)| at.as_secs_f64());
-            writeln!(f, "  {at:6.1} s  {mark}  {}: {}", point.as_str(), seen.replace('\n', "\n      "))?;
+            let (mark, seen) = match finding {
+                Finding::Holds(seen) => ("ok         ", seen),
+                Finding::Broken(seen) => ("BROKEN     ", seen),
+                Finding::NotOffered(reason) => ("NOT OFFERED", reason),
+            };
+            let seen = seen.replace('\n', "\n      ");
+            writeln!(f, "  {:6.1} s  {mark}  {}: {seen}", at.as_secs_f64(), point.as_str())?;
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ async fn of_machines(rig: &mut Rig, told: &Told, story: &mut Story) -> Result<()
         lie.judge(rig, &mut found).await;
         story.tell(lie, lie.breaks(), &found);
         lock(told).clear();
-        mend(rig).await.map_err(|reason| format!("after {lie:?}: {reason}"))?;
+        mend(rig, lie == Lie::EntersByCable).await.map_err(|reason| format!("after {lie:?}: {reason}"))?;
     }
     *lock(told) = vec![Lie::SweepsNothing];
     let mut found = Findings::of(PROVIDER);
@@ -145,13 +145,15 @@ async fn of_machines(rig: &mut Rig, told: &Told, story: &mut Story) -> Result<()
     Ok(())
 }
 
-/// Makes the machine well, whatever a lie has done to it.
-async fn mend(rig: &Rig) -> Result<(), String> {
+/// Makes the machine well, whatever a lie has done to it; with a new way in, if need be.
+async fn mend(rig: &Rig, anew: bool) -> Result<(), String> {
     let (id, cancel) = (rig.id()?, &rig.cancel);
     if rig.truth.state(&id, cancel).await.map_err(words)?.state == State::Paused {
         rig.truth.resume(&id, cancel).await.map_err(words)?;
     }
-    rig.fleet.start(rig.subject(), cancel).await.map_err(words)?;
+    if anew || rig.say(rig.subject(), &["true"]).await.is_err() {
+        rig.fleet.start(rig.subject(), cancel).await.map_err(words)?;
+    }
     rig.truth.set_link(&id, &rig.site, true, cancel).await.map_err(words)?;
     let mut found = Findings::of(PROVIDER);
     found.judge(Point::Address, up::address(rig, rig.subject()).await);
@@ -286,6 +288,10 @@ impl Provider for Liar {
         } else {
             observed
         })
+    }
+
+    fn slowness(&self) -> u32 {
+        self.honest.slowness()
     }
 
     fn changes(&self, prefix: &str) -> Option<Command> {

@@ -136,7 +136,8 @@ impl Rig {
     /// What Vagrant said last.
     pub(super) fn vagrant_said(&self) -> String {
         let said = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = said.lines().collect();
+        // A trace of Ruby's calls says little.
+        let lines: Vec<&str> = said.lines().filter(|line| !line.contains(":in `")).collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
