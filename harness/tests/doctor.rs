@@ -265,7 +265,7 @@ async fn what_libvirt_lacks_is_named_one_by_one() {
         ("storage pool", unusable, "pool-start default", &|fake| fake.virsh(well, "echo 'State:  inactive'")),
         ("storage pool", limited, "pool-create-as default", &|fake| fake.virsh(well, "exit 1")),
         ("KVM", limited, "modprobe kvm_intel", &|fake| fake.without("dev/kvm")),
-        ("KVM", limited, "try one machine", &|fake| fake.file("proc/cpuinfo", "flags\t\t: fpu hypervisor\n")),
+        ("KVM", limited, "nested virtualisation", &|fake| fake.file("proc/cpuinfo", "flags\t\t: fpu hypervisor\n")),
         ("memory", unusable, "memory", &|fake| fake.file("proc/meminfo", "MemAvailable: 1024 kB\n")),
         ("vagrant-libvirt", missing, "vagrant plugin install", &|fake| {
             fake.tool("vagrant", "case $1 in --version) echo Vagrant 2.3.4 ;; *) echo 'No plugins installed.' ;; esac");

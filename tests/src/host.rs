@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 /// What a program prints. It must succeed.
 ///
 /// # Panics
@@ -36,21 +38,88 @@ pub fn containers(label: &str) -> Vec<String> {
 
 /// The processes of this user that were started, at whatever remove, by a command with this state folder.
 pub fn processes_with_state(state: &Path) -> Vec<String> {
-    let variable = format!("QUORATE_STATE={}", state.display()).into_bytes();
+    let found = processes_with(&format!("QUORATE_STATE={}", state.display()));
+    found.into_iter().map(|(process, line)| format!("{process}: {line}")).collect()
+}
+
+/// The processes of this user that have this variable, with their command lines.
+pub fn processes_with(variable: &str) -> Vec<(Pid, String)> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let found = processes.filter(|process| {
         let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == variable)
+        environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
     });
     let line = |process: PathBuf| {
         let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let id = Pid::from_raw(process.file_name()?.to_str()?.parse().ok()?)?;
         // A process that has ended and was not waited for has no command line.
-        (!line.is_empty()).then(|| {
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            format!("{}: {line}", process.file_name().unwrap_or_default().to_string_lossy())
-        })
+        (!line.is_empty()).then(|| (id, String::from_utf8_lossy(&line).replace('\0', " ")))
     };
     found.filter_map(line).collect()
+}
+
+/// What a provider's own tool, and not Quorate, sees of a run on this host.
+#[derive(Debug)]
+pub struct Traces {
+    provider: String,
+    prefix: String,
+    /// Volumes of docker have no names that tell whose they are.
+    volumes: Vec<String>,
+}
+
+impl Traces {
+    /// The traces of the run with this prefix, and what belongs to its machines as they are now.
+    pub fn of(provider: &str, prefix: &str) -> Self {
+        let volumes = if provider == "docker" { volumes(prefix) } else { Vec::new() };
+        Self { provider: provider.to_owned(), prefix: prefix.to_owned(), volumes }
+    }
+
+    /// What is looked for.
+    pub fn what(&self) -> &'static str {
+        match self.provider.as_str() {
+            "docker" => "containers, networks and volumes",
+            "libvirt" => "domains, networks and volumes",
+            _ => "virtual machines and disks",
+        }
+    }
+
+    /// What is there.
+    pub fn now(&self) -> Vec<String> {
+        let named = match self.provider.as_str() {
+            "docker" => [
+                output("docker", &["ps", "--all", "--format", "{{.Names}}"]),
+                output("docker", &["network", "ls", "--format", "{{.Name}}"]),
+            ]
+            .concat(),
+            "libvirt" => {
+                [["list", "--all", "--name"].as_slice(), &["net-list", "--all", "--name"], &["vol-list", "default"]]
+                    .map(|list| output("virsh", &[&["--connect", "qemu:///system"], list].concat()))
+                    .concat()
+            }
+            _ => [["list", "vms"], ["list", "hdds"]].map(|list| output("VBoxManage", &list)).concat(),
+        };
+        let named = named.lines().filter_map(|line| line.split_whitespace().find(|word| word.contains(&self.prefix)));
+        let mut all: Vec<String> = named.map(str::to_owned).collect();
+        if !self.volumes.is_empty() {
+            let volumes = output("docker", &["volume", "ls", "--quiet"]);
+            all.extend(
+                volumes.lines().filter(|volume| self.volumes.iter().any(|ours| ours == volume)).map(str::to_owned),
+            );
+        }
+        all
+    }
+}
+
+/// The volumes of a run's containers.
+fn volumes(label: &str) -> Vec<String> {
+    let containers = containers(label);
+    if containers.is_empty() {
+        return Vec::new();
+    }
+    let format = "{{range .Mounts}}{{.Name}}\n{{end}}";
+    let containers: Vec<&str> = containers.iter().map(String::as_str).collect();
+    let mounts = output("docker", &[["inspect", "--format", format].as_slice(), &containers].concat());
+    mounts.lines().filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// Waits until something is so.

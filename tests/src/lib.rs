@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod browser;
+pub mod contract;
 pub mod host;
 pub mod story;
+pub mod trials;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

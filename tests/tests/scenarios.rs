@@ -13,8 +13,8 @@ use libtest_mimic::{Arguments, Trial};
 use quorate::event::Verdict;
 use quorate::machine::provider::{self, Provider};
 use quorate::plan;
-use quorate::process::is_on_path;
 use quorate::scenario::{self, LoadOptions, Rendering, Topology};
+use quorate_scenarios::trials::{self, failing};
 use quorate_scenarios::{Bench, workspace};
 use tokio_util::sync::CancellationToken;
 
@@ -24,12 +24,12 @@ const QUORATE: &str = env!("CARGO_BIN_EXE_quorate-under-test");
 async fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(1);
-    let asked = std::env::var("QUORATE_PROVIDER").ok().filter(|asked| !asked.is_empty());
+    let asked = trials::asked();
     let mut trials = Vec::new();
     let mut reasons = BTreeSet::new();
     let providers = provider::all();
     for provider in &providers {
-        let hindrance = hindrance(provider.as_ref()).await;
+        let hindrance = trials::hindrance(provider.as_ref()).await;
         for file in files() {
             let hindrance = match &hindrance {
                 None => impossible(provider.as_ref(), &file).await,
@@ -45,12 +45,7 @@ async fn main() {
             }
         }
     }
-    if let Some(unknown) = asked.filter(|asked| providers.iter().all(|provider| provider.name() != asked)) {
-        trials.push(failing(format!("provider {unknown}"), format!("QUORATE_PROVIDER is no provider: {unknown}")));
-    } else if trials.iter().all(Trial::has_ignored_flag) {
-        let reasons = reasons.into_iter().collect::<Vec<_>>().join("\n  ");
-        trials.push(failing("a scenario can run here".into(), format!("no scenario can run here:\n  {reasons}")));
-    }
+    trials::complete(&mut trials, asked.as_deref(), reasons, "a scenario can run here");
     // The runtime must not be waited in by a test that blocks.
     tokio::task::spawn_blocking(move || libtest_mimic::run(&arguments, trials).exit()).await.unwrap();
 }
@@ -62,15 +57,6 @@ fn files() -> Vec<PathBuf> {
     files.sort();
     assert!(!files.is_empty(), "there are no scenarios");
     files
-}
-
-/// Why a provider cannot be used on this host, in a few words.
-async fn hindrance(provider: &dyn Provider) -> Option<String> {
-    if !is_on_path("vagrant") {
-        return Some("vagrant is not on the PATH".into());
-    }
-    let unusable = provider.usable(&CancellationToken::new()).await.err()?;
-    unusable.to_string().lines().next().map(str::to_owned)
 }
 
 /// What the provider, or this host, cannot do of a scenario, in a few words.
@@ -90,41 +76,21 @@ fn trial(
     asked: Option<&str>,
 ) -> Result<Trial, (Trial, String)> {
     let provider_name = provider.name();
-    let ignored = |name: String, reason: &str| {
-        let reason = format!("{provider_name}: {reason}");
-        let told = reason.clone();
-        let trial = Trial::test(name, move || Err(told.into())).with_kind(&reason).with_ignored_flag(true);
-        Err((trial, reason))
-    };
-    if asked.is_some_and(|asked| asked != provider_name) {
-        return ignored(name, "QUORATE_PROVIDER asks for another");
-    }
     let topology = match topology(file) {
         Ok(topology) => topology,
         Err(problems) => return Ok(failing(name, problems)),
     };
-    match hindrance.map(str::to_owned).or_else(|| provider.refusal(&topology)) {
-        None => {
-            let file = file.to_owned();
-            Ok(Trial::test(name, move || {
-                passes(&file, provider_name);
-                Ok(())
-            }))
-        }
-        Some(reason) if asked.is_some() => {
-            Ok(failing(name, format!("QUORATE_PROVIDER asks for {provider_name}: {reason}")))
-        }
-        Some(reason) => ignored(name, &reason),
-    }
+    let hindrance = hindrance.map(str::to_owned).or_else(|| provider.refusal(&topology));
+    let file = file.to_owned();
+    trials::on(name, provider_name, hindrance.as_deref(), asked, move || {
+        passes(&file, provider_name);
+        Ok(())
+    })
 }
 
 fn topology(file: &Path) -> Result<Topology, String> {
     let loaded = scenario::load(file, &LoadOptions::default());
     loaded.map(|loaded| loaded.scenario.topology).map_err(|problems| problems.render(Rendering::Plain))
-}
-
-fn failing(name: String, reason: String) -> Trial {
-    Trial::test(name, move || Err(reason.into()))
 }
 
 fn passes(file: &Path, provider: &str) {

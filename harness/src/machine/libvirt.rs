@@ -2,17 +2,23 @@
 
 mod traps;
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::finding::{Finding, Needs};
 use super::host::Host;
 use super::provider::State;
-use super::vm::Hypervisor;
+use super::vm::{Hypervisor, Other};
 use crate::process::Command;
 
 /// The hypervisor that machines are made at.
 const URI: &str = "qemu:///system";
+/// The storage pool that Vagrant takes.
+const POOL: &str = "default";
+/// How many times longer a start takes under QEMU's emulation: 80 s and more instead of ten.
+const EMULATED: u32 = 8;
 
 /// libvirt's virsh.
 #[derive(Debug)]
@@ -62,16 +68,26 @@ impl Hypervisor for Libvirt {
     }
 
     fn state(&self, vm: &str) -> Command {
-        virsh(["domstate", vm])
+        virsh(["dominfo", vm])
     }
 
+    /// A domain has a new id each time that it is started, and none while it is off.
     fn read_state(&self, printed: &str) -> (String, State) {
-        let state = match printed.trim() {
+        let value = |key: &str| {
+            let line = printed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+            line.map_or("?", str::trim)
+        };
+        let (said, id) = (value("State"), value("Id"));
+        let state = match said {
             "running" => State::Running,
             "paused" => State::Paused,
             _ => State::Stopped,
         };
-        (format!("domain is {}", printed.trim()), state)
+        (format!("domain is {said}, id {id}"), state)
+    }
+
+    fn says_absent(&self, line: &str) -> bool {
+        line.contains("failed to get domain") || line.contains("Domain not found")
     }
 
     fn list(&self) -> Command {
@@ -85,6 +101,43 @@ impl Hypervisor for Libvirt {
     fn remove(&self, vm: &str) -> Command {
         virsh(["undefine", vm, "--remove-all-storage", "--snapshots-metadata", "--managed-save"])
     }
+
+    fn others(&self) -> Vec<Other> {
+        vec![
+            Other {
+                what: "volume",
+                list: virsh(["vol-list", POOL]),
+                remove: |volume| vec![virsh(["vol-delete", volume, "--pool", POOL])],
+            },
+            Other {
+                what: "network",
+                list: virsh(["net-list", "--all", "--name"]),
+                remove: |network| vec![virsh(["net-destroy", network]), virsh(["net-undefine", network])],
+            },
+        ]
+    }
+
+    fn changes(&self) -> Option<Command> {
+        Some(virsh(["event", "--event", "lifecycle", "--loop"]))
+    }
+
+    fn salvage(&self, vm: &str, folder: &str, to: &Path) -> Option<Command> {
+        let script =
+            Command::new("bash").args(["-s", "--", vm, folder]).arg(to).stdin(include_str!("libvirt/salvage.sh"));
+        Some(script.label(format!("copy {folder} out of the disk of {vm}")))
+    }
+
+    fn slowness(&self) -> u32 {
+        if has_kvm() { 1 } else { EMULATED }
+    }
+}
+
+/// As the Vagrantfile has it: the device is there, and the processor has virtualisation.
+fn has_kvm() -> bool {
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let virtualises = flags.lines().filter(|line| line.starts_with("flags"));
+    Path::new("/dev/kvm").exists()
+        && virtualises.flat_map(str::split_whitespace).any(|flag| ["vmx", "svm"].contains(&flag))
 }
 
 fn virsh<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
@@ -96,12 +149,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_private_interface_and_its_link_are_read_from_what_virsh_prints() {
+    fn states_and_the_private_interface_with_its_link_are_read_from_what_virsh_prints() {
         let printed = " Interface   Type      Source            Model    MAC\n\
                        -----------------------------------------------------------------\n \
                        vnet0       network   vagrant-libvirt   virtio   52:54:00:aa:bb:01\n \
                        vnet1       network   quorate-1         virtio   52:54:00:aa:bb:02\n\n";
         assert_eq!(Libvirt.read_interface(printed).as_deref(), Some("52:54:00:aa:bb:02"));
+        let running =
+            "Id:             7\nName:           quorate-1-master1\nState:          running\nCPU(s):         1\n";
+        assert_eq!(Libvirt.read_state(running), ("domain is running, id 7".to_owned(), State::Running));
+        let off = "Id:             -\nState:          shut off\n";
+        assert_eq!(Libvirt.read_state(off), ("domain is shut off, id -".to_owned(), State::Stopped));
         let link = |printed| Libvirt.read_link("52:54:00:aa:bb:02", printed).map(|(_, up)| up);
         assert_eq!((link("52:54:00:aa:bb:02 down\n\n"), link("52:54:00:aa:bb:02 up\n")), (Some(false), Some(true)));
     }

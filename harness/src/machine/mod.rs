@@ -15,7 +15,7 @@ mod virtualbox;
 mod vm;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,12 +30,28 @@ use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
-/// How long four machines may take to come up. Containers take ten seconds, emulated VMs more than a minute each.
+/// How long four machines may take to come up. Containers take ten seconds.
 const UP: Duration = Duration::from_secs(600);
 /// How long a machine may take to shut down in order.
 const HALT: Duration = Duration::from_secs(150);
 /// How long a machine that runs may take until it lets one in.
 const LOGIN: Duration = Duration::from_secs(120);
+
+/// How long it may take to destroy all machines.
+const DESTROY: Duration = Duration::from_secs(120);
+
+/// Removes all machines of a run, whose folder is `folder`, and whatever else its provider made for it. It does not matter
+/// how far any of them was made.
+pub async fn remove(provider: &dyn Provider, run: &str, folder: &Path) -> Result<(), ProviderError> {
+    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join("logs/vagrant.log"));
+    if vagrant.folder().join(".vagrant").exists() {
+        // What Vagrant cannot remove, whatever hinders it, the sweep does.
+        if let Err(error) = vagrant.destroy(DESTROY).await {
+            tracing::debug!(%error, "the machines are removed without Vagrant");
+        }
+    }
+    provider.sweep(&provider::prefix(run)).await
+}
 
 /// Why something could not be done to or in a machine.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +109,7 @@ impl Fleet {
             .prepare(&self.site, cancel)
             .await
             .map_err(|source| error(all, "their network cannot be made", source))?;
-        self.vagrant.up(&[], UP, cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
+        self.vagrant.up(&[], self.patience(UP), cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
         self.enter(cancel).await
     }
 
@@ -144,7 +160,10 @@ impl Fleet {
         if let Some(way) = way {
             way.close().await;
         }
-        self.vagrant.halt(&[name], HALT, cancel).await.map_err(failed(name.as_str(), "`vagrant halt` failed"))
+        self.vagrant
+            .halt(&[name], self.patience(HALT), cancel)
+            .await
+            .map_err(failed(name.as_str(), "`vagrant halt` failed"))
     }
 
     /// Freezes a machine.
@@ -173,7 +192,10 @@ impl Fleet {
 
     /// Switches a machine on and waits until it lets one in.
     pub async fn start(&self, name: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
-        self.vagrant.up(&[name], UP, cancel).await.map_err(failed(name.as_str(), "`vagrant up` failed"))?;
+        self.vagrant
+            .up(&[name], self.patience(UP), cancel)
+            .await
+            .map_err(failed(name.as_str(), "`vagrant up` failed"))?;
         self.login(name, cancel).await
     }
 
@@ -190,7 +212,7 @@ impl Fleet {
     }
 
     /// Copies a folder out of a machine that cannot be entered.
-    pub async fn salvage(&self, name: &MachineName, folder: &str, to: &std::path::Path) -> Result<(), MachineError> {
+    pub async fn salvage(&self, name: &MachineName, folder: &str, to: &Path) -> Result<(), MachineError> {
         let id = self.id(name)?;
         self.provider
             .salvage(&id, folder, to)
@@ -214,7 +236,7 @@ impl Fleet {
                 ProviderError::Host { problem, remedy: "see that the disk is not full".into() },
             )
         })?;
-        way.wait(LOGIN, cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
+        way.wait(self.patience(LOGIN), cancel).await.map_err(failed(name.as_str(), "it lets nobody in"))?;
         self.ways().insert(name.clone(), way);
         Ok(())
     }
@@ -223,6 +245,11 @@ impl Fleet {
     pub async fn close(&self) {
         let ways = std::mem::take(&mut *self.ways());
         futures::future::join_all(ways.values().map(Ssh::close)).await;
+    }
+
+    /// How long something may take with this provider.
+    fn patience(&self, usual: Duration) -> Duration {
+        usual * self.provider.slowness()
     }
 
     async fn make_key(&self, cancel: &CancellationToken) -> Result<(), ProcessError> {

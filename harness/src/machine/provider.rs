@@ -185,6 +185,11 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// itself; none where the provider has no such thing.
     fn changes(&self, prefix: &str) -> Option<Command>;
 
+    /// How many times longer than usual its machines take for everything, as emulated ones do.
+    fn slowness(&self) -> u32 {
+        1
+    }
+
     /// Where the ssh server of a running machine is, on an interface that no scenario touches.
     async fn endpoint(
         &self,

@@ -87,6 +87,10 @@ impl Hypervisor for VirtualBox {
     fn remove(&self, vm: &str) -> Command {
         manage(["unregistervm", vm, "--delete"])
     }
+
+    fn says_absent(&self, line: &str) -> bool {
+        line.contains("Could not find a registered machine")
+    }
 }
 
 fn manage<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {

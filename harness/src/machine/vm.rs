@@ -1,6 +1,7 @@
 //! What the providers of virtual machines share: a hypervisor's own tool is all that differs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use minijinja::Value;
@@ -16,6 +17,8 @@ use crate::artifact::NodeImage;
 use crate::process::{Command, is_on_path};
 use crate::scenario::{Machine, MachineName, Topology, Verb};
 
+/// How long it may take to copy a disk and a folder out of it.
+const SALVAGE: Duration = Duration::from_secs(300);
 /// Why no scenario runs on virtual machines yet.
 const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
 
@@ -55,6 +58,66 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     fn read_name<'a>(&self, line: &'a str) -> Option<&'a str>;
     /// Removes a VM that is off, with its disks.
     fn remove(&self, vm: &str) -> Command;
+    /// Whether this line of an error says that there is no such VM.
+    fn says_absent(&self, line: &str) -> bool;
+
+    /// What else Vagrant makes of a VM or for all of them, and may leave.
+    fn others(&self) -> Vec<Other> {
+        Vec::new()
+    }
+
+    /// Prints a line whenever a VM changes its state, for as long as it is left to.
+    fn changes(&self) -> Option<Command> {
+        None
+    }
+
+    /// Copies a folder from the disk of a VM that is off into a tar file.
+    fn salvage(&self, _vm: &str, _folder: &str, _to: &Path) -> Option<Command> {
+        None
+    }
+
+    /// How many times longer than with a hypervisor all takes.
+    fn slowness(&self) -> u32 {
+        1
+    }
+}
+
+/// A kind of things, other than VMs, whose names start with the run's prefix.
+#[derive(Debug)]
+pub(super) struct Other {
+    /// What they are.
+    pub(super) what: &'static str,
+    /// Prints one a line, its name first.
+    pub(super) list: Command,
+    /// Removes the one of this name. All are run, even if one of them fails.
+    pub(super) remove: fn(&str) -> Vec<Command>,
+}
+
+impl Other {
+    /// The names of those that carry the prefix.
+    async fn names(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
+        match self.list.clone().run_async(&CancellationToken::new()).await {
+            Ok(output) => {
+                let names = output.stdout.lines().filter_map(|line| line.split_whitespace().next());
+                Ok(names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect())
+            }
+            // What holds them is not there.
+            Err(error) if error.tail().iter().any(|line| line.contains("not found")) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {
+        let mut last = None;
+        for command in self.names(prefix).await?.iter().flat_map(|name| (self.remove)(name)) {
+            last = command.run_async(&CancellationToken::new()).await.err().or(last);
+        }
+        match last {
+            // What is not active cannot be deactivated, and so on: what counts is that it is gone.
+            Some(error) if !self.names(prefix).await?.is_empty() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Virtual machines of a hypervisor as machines.
@@ -76,7 +139,8 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 
     fn rendering(&self, _topology: &Topology, site: &Site, _image: Option<&NodeImage>) -> Rendering {
-        Rendering { values: vec![("box", Value::from(site.vm_box.as_str()))], create_args: Vec::new() }
+        let values = vec![("box", Value::from(site.vm_box.as_str())), ("network_name", Value::from(site.prefix()))];
+        Rendering { values, create_args: Vec::new() }
     }
 
     async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
@@ -123,13 +187,24 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
-        let output = self.0.state(id).run_async(cancel).await?;
+        let output = match self.0.state(id).run_async(cancel).await {
+            Ok(output) => output,
+            Err(error) => match error.tail().iter().find(|line| self.0.says_absent(line)) {
+                Some(line) => return Ok(Observed { state: State::Absent, proof: line.clone() }),
+                None => return Err(error.into()),
+            },
+        };
         let (proof, state) = self.0.read_state(&output.stdout);
         Ok(Observed { state, proof })
     }
 
-    fn changes(&self, _: &str) -> Option<Command> {
-        None
+    /// The tool tells of all VMs of the host.
+    fn changes(&self, _prefix: &str) -> Option<Command> {
+        self.0.changes().map(|command| command.deadline(Duration::MAX))
+    }
+
+    fn slowness(&self) -> u32 {
+        self.0.slowness()
     }
 
     async fn endpoint(
@@ -142,22 +217,39 @@ impl<H: Hypervisor> Provider for Vms<H> {
         endpoint(vagrant, &machine.name, cancel).await
     }
 
-    async fn salvage(&self, _id: &str, _folder: &str, _to: &Path) -> Result<(), ProviderError> {
-        Err(ProviderError::Host {
-            problem: "the disk of a virtual machine that is off is not read".into(),
-            remedy: "start the machine".into(),
-        })
+    async fn salvage(&self, id: &str, folder: &str, to: &Path) -> Result<(), ProviderError> {
+        let Some(salvage) = self.0.salvage(id, folder, to) else {
+            return Err(ProviderError::Host {
+                problem: "the disk of a virtual machine that is off is not read".into(),
+                remedy: "start the machine".into(),
+            });
+        };
+        salvage.deadline(SALVAGE).run_async(&CancellationToken::new()).await?;
+        Ok(())
     }
 
     async fn remains(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
-        Ok(self.names(prefix).await?.into_iter().map(|name| format!("VM {name}")).collect())
+        if !is_on_path(H::TOOL) {
+            return Ok(Vec::new());
+        }
+        let mut remains: Vec<String> = self.names(prefix).await?.iter().map(|name| format!("VM {name}")).collect();
+        for other in self.0.others() {
+            remains.extend(other.names(prefix).await?.iter().map(|name| format!("{} {name}", other.what)));
+        }
+        Ok(remains)
     }
 
     async fn sweep(&self, prefix: &str) -> Result<(), ProviderError> {
+        if !is_on_path(H::TOOL) {
+            return Ok(());
+        }
         for name in self.names(prefix).await? {
             // One that is off already says so, which is as well.
             let _ = self.0.off(&name).run_async(&CancellationToken::new()).await;
             self.0.remove(&name).run_async(&CancellationToken::new()).await?;
+        }
+        for other in self.0.others() {
+            other.sweep(prefix).await?;
         }
         Ok(())
     }
@@ -176,11 +268,8 @@ impl<H: Hypervisor> Vms<H> {
         self.0.read_interface(&output.stdout).ok_or_else(|| unknown_interface(id))
     }
 
-    /// The names of the VMs that carry the prefix; none where there is no hypervisor.
+    /// The names of the VMs that carry the prefix.
     async fn names(&self, prefix: &str) -> Result<Vec<String>, ProviderError> {
-        if !is_on_path(H::TOOL) {
-            return Ok(Vec::new());
-        }
         let output = self.0.list().run_async(&CancellationToken::new()).await?;
         let names = output.stdout.lines().filter_map(|line| self.0.read_name(line));
         Ok(names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect())

@@ -4,20 +4,18 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::sysctl;
+use crate::machine;
 use crate::machine::provider::{self, ProviderError};
-use crate::machine::vagrant::Vagrant;
 use crate::paths;
 
 pub(super) const LEDGER: &str = "ledger.jsonl";
 const LOCK: &str = "lock";
-const DESTROY: Duration = Duration::from_secs(120);
 
 /// Something that a run makes outside of its folder. It is in the ledger before it is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,14 +274,7 @@ impl Folder {
 
     async fn remove_machines(&self, provider_name: &str) -> Result<(), StoreError> {
         let Some(provider) = provider::by_name(provider_name) else { return Ok(()) };
-        let vagrant = Vagrant::new(self.path.join("vagrant"), provider.name(), self.path.join("logs/vagrant.log"));
-        if vagrant.folder().join(".vagrant").exists() {
-            // What Vagrant cannot remove, whatever hinders it, the sweep below does.
-            if let Err(error) = vagrant.destroy(DESTROY).await {
-                tracing::debug!(%error, "the machines are removed without Vagrant");
-            }
-        }
-        provider.sweep(&provider::prefix(&self.run)).await.map_err(|source| self.machines(source))
+        machine::remove(provider.as_ref(), &self.run, &self.path).await.map_err(|source| self.machines(source))
     }
 
     fn machines(&self, source: ProviderError) -> StoreError {

@@ -105,18 +105,17 @@ async fn plugin(host: &Host, cancel: &CancellationToken) -> Option<Finding> {
 fn kvm(host: &Host) -> Finding {
     let part = "KVM";
     let processor = tools::virtualisation(host).filter(Finding::hinders);
-    if host.has_file("/dev/kvm") {
-        if processor.is_none() {
-            return Finding::here(part, "there is /dev/kvm");
-        }
+    let found = match (host.has_file("/dev/kvm"), &processor) {
+        (true, None) => return Finding::here(part, "there is /dev/kvm"),
         // As with a KVM that pages for its guests (kvm_pvm): the device is there, and boots kernels that know of it.
-        let found = "there is /dev/kvm, but the processor has no virtualisation (no vmx or svm in /proc/cpuinfo): a usual kernel \
-                     may not boot under it";
-        let mend = "try one machine: `quorate run --provider libvirt` with topology single";
-        return Finding::new(part, Standing::Limited, found, mend);
-    }
-    let found =
-        "there is no /dev/kvm: machines are emulated by software, some twenty times slower, too slow for Kubernetes";
+        (true, Some(_)) => {
+            "there is /dev/kvm, but the processor has no virtualisation (no vmx or svm in /proc/cpuinfo): machines are \
+             emulated by software, some twenty times slower, too slow for Kubernetes"
+        }
+        (false, _) => {
+            "there is no /dev/kvm: machines are emulated by software, some twenty times slower, too slow for Kubernetes"
+        }
+    };
     let mend = match processor.and_then(|finding| finding.mend) {
         Some(mend) => mend,
         None => "`modprobe kvm_intel` or `modprobe kvm_amd`".into(),
