@@ -8,6 +8,7 @@ set -euo pipefail
 quorate=$1 scenario=$2
 shift 2
 state=${QUORATE_STATE:-$HOME/.local/state/quorate}
+mkdir -p "$state/runs"
 runs() { find "$state/runs" -mindepth 1 -maxdepth 1 -printf '%f\n' 2> /dev/null | sort; }
 before=$(runs)
 "$quorate" run "$scenario" "$@" > /dev/null 2>&1 &

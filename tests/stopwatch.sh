@@ -15,10 +15,16 @@ docker events --filter type=container --filter event=die --filter event=start \
 docker=$!
 "$quorate" run fixtures/stopwatch.yaml --provider docker "$@" > "$scratch/said" 2>&1 &
 run=$!
-trap 'kill "$docker" 2> /dev/null || true; rm -rf "$scratch"' EXIT
+finish() {
+  kill "$docker" 2> /dev/null || true
+  # It removes its machines before it ends.
+  if kill -INT "$run" 2> /dev/null; then wait "$run" || true; fi
+  rm -rf "$scratch"
+}
+trap finish EXIT
 
 events=''
-until [[ -n $events ]] && grep -q '"title":"hold for' "$events"; do
+until [[ -n $events ]] && grep -q '"kind":"span-started".*"title":"hold for' "$events"; do
   kill -0 "$run" || { cat "$scratch/said" >&2; exit 1; }
   events=$(find "$QUORATE_STATE/runs" -name events.jsonl 2> /dev/null | head -n 1 || true)
   sleep 0.2
