@@ -9,7 +9,7 @@ use quorate::scenario::{LoadOptions, Rendering, load, validate};
 
 fn said(path: &Path) -> String {
     let diagnostics = match validate(path, &LoadOptions::default()) {
-        Ok(warnings) => warnings,
+        Ok((_, warnings)) => warnings,
         Err(problems) => problems,
     };
     diagnostics.render(Rendering::Plain)

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::plan::Plan;
 use crate::scenario::{self, Diagnostics, LoadOptions, Rendering};
 
 /// Checks scenario and topology files without touching anything.
@@ -18,12 +19,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> ExitCode {
     let mut problems = Diagnostics::default();
-    let mut good = Vec::new();
+    let (mut good, mut refusals) = (Vec::new(), Vec::new());
     for file in &args.files {
         match scenario::validate(file, &LoadOptions::default()) {
-            Ok(warnings) => {
+            Ok((scenario, warnings)) => {
                 problems.extend(warnings);
-                good.push(file);
+                match scenario.map(|scenario| Plan::of(&scenario)) {
+                    Some(Err(found)) => refusals.extend(found),
+                    None | Some(Ok(_)) => good.push(file),
+                }
             }
             Err(found) => problems.extend(found),
         }
@@ -33,9 +37,12 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         // Whoever closed the stream does not want to read; the exit code still tells.
         let _ = anstream::stderr().write_all(text.as_bytes());
     }
+    for refusal in &refusals {
+        let _ = writeln!(anstream::stderr(), "error: {refusal}");
+    }
     let mut out = anstream::stdout();
     for file in good {
         let _ = writeln!(out, "{}: ok", file.display());
     }
-    if problems.has_errors() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    if problems.has_errors() || !refusals.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
             Target::Machines(machines) => Ok(machines.iter().cloned().map(Subject::Machine).collect()),
             Target::Part(part) if verb.heals() => nonsense(
                 format!("`{}` cannot choose anew what it heals", verb.as_str()),
-                format!("write `{}: chosen` to mean what the last `{}` was", verb.as_str(), part.as_str()),
+                format!("write `{}` to mean what was chosen last", healing(verb, "chosen")),
             ),
             Target::Part(part) => {
                 let role = part.role(self.topology.external_etcd());
@@ -100,12 +100,66 @@ impl<'a> Walk<'a> {
                         format!("take a topology with more {what}, or another target"),
                     );
                 }
+                let befallen = self.befallen(role);
+                if of - befallen.min(of) < part.size(of) {
+                    return nonsense(
+                        format!("no {} can be chosen: a fault lasts on {befallen} of {of} {what}", part.as_str()),
+                        "heal some of them before",
+                    );
+                }
                 let subject = Subject::Chosen(*part, line);
                 self.chosen = Some(subject.clone());
                 Ok(vec![subject])
             }
-            Target::Chosen => self.chosen().map(|subject| vec![subject.clone()]),
+            Target::Chosen => {
+                let able = match verb {
+                    Verb::FillDisk { .. } | Verb::SlowDisk { .. } | Verb::FillEtcd | Verb::Wipe => Some(Service::Etcd),
+                    other => other.service(),
+                };
+                let subject = self.chosen()?.clone();
+                if let Some(service) = able {
+                    self.able(&subject, service.roles(self.topology.external_etcd()), service.as_str())?;
+                }
+                Ok(vec![subject])
+            }
         }
+    }
+
+    /// Of how many machines with a role it is certain that something lasts there. What was chosen is never one on which
+    /// something lasted, but one that is named later may be the same.
+    fn befallen(&self, role: Role) -> usize {
+        let external = self.topology.external_etcd();
+        let of = self.topology.of_role(role).count();
+        let mut named: Vec<&MachineName> = Vec::new();
+        let mut chosen: Vec<(&Part, u32)> = Vec::new();
+        for active in &self.active {
+            match &active.subject {
+                Subject::Machine(name) if self.topology.machines.get(name).is_some_and(|it| it.role == role) => {
+                    if !named.contains(&name) {
+                        named.push(name);
+                    }
+                }
+                Subject::Chosen(part, line) if part.role(external) == role && !chosen.contains(&(part, *line)) => {
+                    chosen.push((part, *line));
+                }
+                _ => {}
+            }
+        }
+        named.len().max(chosen.iter().map(|(part, _)| part.size(of)).sum())
+    }
+
+    /// Whether what was chosen has one of the roles.
+    fn able(&self, subject: &Subject, roles: &[Role], what: &str) -> Result<(), Nonsense> {
+        let Subject::Chosen(part, line) = subject else { return Ok(()) };
+        let role = part.role(self.topology.external_etcd());
+        if roles.contains(&role) {
+            return Ok(());
+        }
+        let of = if role == Role::Etcd { "an etcd machine" } else { "a master" };
+        nonsense(
+            format!("`chosen` is {of} here, by `{}` in line {line}, and has no {what}", part.as_str()),
+            "name the machines that are meant",
+        )
     }
 
     fn chosen(&self) -> Result<&Subject, Nonsense> {
@@ -120,9 +174,12 @@ impl<'a> Walk<'a> {
 
     fn refers(&self, check: &Check) -> Result<(), Nonsense> {
         match check {
-            Check::Node { node: Target::Chosen, .. }
-            | Check::ServerReady { on: Target::Chosen, .. }
-            | Check::ApiBalanced { on: Target::Chosen } => self.chosen().map(drop),
+            Check::Node { node: Target::Chosen, .. } => {
+                self.able(self.chosen()?, &[Role::Master, Role::Worker], "node of the cluster")
+            }
+            Check::ServerReady { on: Target::Chosen, .. } | Check::ApiBalanced { on: Target::Chosen } => {
+                self.able(self.chosen()?, &[Role::Master], "API server")
+            }
             Check::Not(check) => self.refers(check),
             _ => Ok(()),
         }
@@ -150,6 +207,15 @@ impl<'a> Walk<'a> {
         self.active.retain(|active| active.subject != *subject || active.verb.undoing().as_ref() != Some(verb));
         if self.active.len() < before {
             return Ok(());
+        }
+        let chance = |active: &&Active| {
+            matches!(active.subject, Subject::Chosen(..)) && active.verb.undoing().as_ref() == Some(verb)
+        };
+        if let (Subject::Machine(_), Some(active)) = (subject, self.active.iter().find(chance)) {
+            return nonsense(
+                format!("{subject} may be well here: {} was chosen by chance", active.subject),
+                format!("write `{}` to mean what was chosen last", healing(verb, "chosen")),
+            );
         }
         match verb.service() {
             Some(service) => nonsense(
@@ -199,8 +265,8 @@ impl<'a> Walk<'a> {
         let names = subjects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         nonsense(
             format!("nothing of the network, the disk or the clock lasts on {names} here"),
-            "take the step out, or name the machines on which something does; \
-             `start`, `resume` and `start-service` heal the others",
+            "take the step out, or name the machines on which something does; for what was killed, stopped or paused \
+             write `start`, `resume` or `start-service` instead",
         )
     }
 
@@ -294,6 +360,14 @@ impl<'a> Walk<'a> {
             };
             self.notes.push(format!("line {line} expects health while {broken} since line {since}"));
         }
+    }
+}
+
+/// A step that heals, as it is written.
+fn healing(verb: &Verb, on: &str) -> String {
+    match verb.service() {
+        Some(service) => format!("{}: {{ service: {}, on: {on} }}", verb.as_str(), service.as_str()),
+        None => format!("{}: {on}", verb.as_str()),
     }
 }
 

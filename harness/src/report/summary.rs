@@ -1,6 +1,6 @@
 //! The fold behind everything that is shown of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -203,6 +203,8 @@ struct Facts {
     violations: Vec<Violation>,
     notices: Vec<Notice>,
     watch_cuts: usize,
+    /// The watches that are cut right now.
+    cut: BTreeSet<String>,
 }
 
 fn facts(events: &[Event]) -> Facts {
@@ -241,7 +243,11 @@ impl Facts {
             What::Unexplained { message, .. } => {
                 self.notices.push(Notice { at: *at, message: format!("unexplained: {message}") });
             }
-            What::Watch { connected: false, .. } => self.watch_cuts += 1,
+            What::Watch { of, connected: true, .. } => {
+                self.cut.remove(&of);
+            }
+            // One that is cut fails again with each try to take it up.
+            What::Watch { of, connected: false, .. } => self.watch_cuts += usize::from(self.cut.insert(of)),
             What::RunEnded { verdict, reason } => {
                 self.verdict = Some(verdict);
                 self.reason = Some(reason);

@@ -57,6 +57,9 @@ pub(super) fn mark(outcome: Outcome) -> &'static str {
     }
 }
 
+/// How the line of a fault begins.
+const FAULT: &str = "fault: ";
+
 /// A fault as a person would say it, without its proof.
 pub(super) fn fault(verb: &str, service: Option<&str>, machine: &str, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" {detail}"));
@@ -72,8 +75,8 @@ pub(super) fn describe(what: &What) -> Option<String> {
     Some(match what {
         What::Machine { machine, state, proof } => format!("machine {machine} is {state} ({proof})"),
         What::Fault { verb, machine, service, heals, detail, proof, .. } => {
-            let kind = if *heals { "healed" } else { "fault" };
-            format!("{kind}: {} ({proof})", fault(verb, service.as_deref(), machine, detail.as_deref()))
+            let kind = if *heals { "healed: " } else { FAULT };
+            format!("{kind}{} ({proof})", fault(verb, service.as_deref(), machine, detail.as_deref()))
         }
         What::Node { node, ready, reason, .. } => match ready.as_str() {
             "True" => format!("node {node} is Ready"),
@@ -124,6 +127,12 @@ pub(super) struct Told(BTreeMap<String, String>);
 impl Told {
     /// What a change is, in one line, unless it was told already.
     pub(super) fn describe(&mut self, what: &What) -> Option<String> {
+        if let What::Watch { of, connected, .. } = what {
+            // One that is cut fails again with each try to take it up.
+            let key = format!("watch {of}");
+            let known = if *connected { self.0.remove(&key) } else { self.0.insert(key, String::new()) };
+            return describe(what).filter(|_| known.is_none());
+        }
         let text = describe(what)?;
         let key = match what {
             What::Etcd { machine, .. } => format!("etcd {machine}"),
@@ -178,7 +187,10 @@ pub(super) fn around(events: &[Event], summary: &Summary) -> Vec<Moment> {
     all.extend(outages(summary).filter(|it| it.at >= scenario && it.at < clean_up));
     all.sort_by(|one, other| one.at.total_cmp(&other.at));
     let behind = all.partition_point(|other| other.at <= moment);
-    all[behind.saturating_sub(BEFORE)..all.len().min(behind + BEHIND)].to_vec()
+    let first = behind.saturating_sub(BEFORE);
+    // What was done to the cluster last is told however much has happened since.
+    let fault = all[..first].iter().rfind(|moment| moment.text.starts_with(FAULT)).cloned();
+    fault.into_iter().chain(all[first..all.len().min(behind + BEHIND)].iter().cloned()).collect()
 }
 
 /// The beginnings and ends of all times without a good answer of the API, but for single requests that failed.

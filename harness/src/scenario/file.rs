@@ -136,17 +136,17 @@ pub fn topology_of(path: Option<&Path>, options: &LoadOptions) -> Result<Topolog
 ///
 /// # Errors
 /// All that is wrong with its files, and the warnings about them as well.
-pub fn validate(path: &Path, options: &LoadOptions) -> Result<Diagnostics, Diagnostics> {
+pub fn validate(path: &Path, options: &LoadOptions) -> Result<(Option<Scenario>, Diagnostics), Diagnostics> {
     let mut problems = Problems::default();
     let asked = Asked::new(options, &mut problems);
     let good = read(path, &mut problems).and_then(|node| {
         if topology::is_topology(&node) {
-            topology::decode_file(&node, &asked, &mut problems).map(drop)
+            topology::decode_file(&node, &asked, &mut problems).map(|_| None)
         } else {
-            decode_scenario(&node, &asked, &mut problems).map(drop)
+            decode_scenario(&node, &asked, &mut problems).map(Some)
         }
     });
-    finish(good, problems).map(|((), warnings)| warnings)
+    finish(good, problems)
 }
 
 fn read(path: &Path, problems: &mut Problems) -> Option<Node> {

@@ -245,7 +245,7 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let culprit = culprit.or_else(|| summary.spans.iter().rev().find(|span| span.outcome == Outcome::Unfinished));
     let step = culprit.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
     let from = culprit.map_or(at, |span| span.start);
-    let (machines, named) = named(files, summary, culprit);
+    let (machines, named) = named(files, summary, culprit, at);
     let about = if named == 0 { machines.clone() } else { machines[..named].to_vec() };
     Some(Failure {
         at,
@@ -257,16 +257,30 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     })
 }
 
-/// The machines of which there are logs, those first that a reason or the work that failed names, and how many these are.
-fn named(files: &Files, summary: &Summary, culprit: Option<&Span>) -> (Vec<String>, usize) {
+/// The machines of which there are logs, those first on which a fault lasted at a moment or that a reason or the work that
+/// failed names, and how many these are.
+fn named(files: &Files, summary: &Summary, culprit: Option<&Span>, at: f64) -> (Vec<String>, usize) {
     let said = culprit.map(|span| [Some(&span.title), span.message.as_ref(), span.machine.as_ref()]);
     let said: Vec<&String> = said.into_iter().flatten().flatten().chain([&summary.reason]).collect();
     let mut machines: Vec<String> = files.logs.iter().filter_map(|log| log.machine.clone()).collect();
     machines.sort_unstable();
     machines.dedup();
-    let is_named = |machine: &String| said.iter().any(|said| said.contains(machine.as_str()));
-    machines.sort_by_key(|machine| !is_named(machine));
-    let count = machines.iter().filter(|machine| is_named(machine)).count();
+    let names = |said: &str, machine: &str| {
+        // Nearly all that is seen of the API is seen through the balancer, whoever is the cause.
+        let said = said.replace("through the balancer", "");
+        said.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == machine)
+    };
+    let befallen = |machine: &str| {
+        let faults = summary.faults.iter().filter(|fault| fault.machine == machine && fault.at <= at);
+        faults.last().is_some_and(|fault| !fault.heals)
+    };
+    let rank = |machine: &String| match machine.as_str() {
+        name if befallen(name) => 0,
+        name if said.iter().any(|said| names(said, name)) => 1,
+        _ => 2,
+    };
+    machines.sort_by_key(rank);
+    let count = machines.iter().filter(|machine| rank(machine) < 2).count();
     (machines, count)
 }
 
