@@ -30,6 +30,8 @@ struct Log {
     failure: Option<std::io::Error>,
     followers: Vec<mpsc::UnboundedSender<Event>>,
     spans: u32,
+    /// When the latest event was, in seconds since the run's start.
+    latest: f64,
 }
 
 impl Recorder {
@@ -45,7 +47,7 @@ impl Recorder {
     }
 
     fn with(file: Option<File>) -> Self {
-        let log = Log { file, failure: None, followers: Vec::new(), spans: 0 };
+        let log = Log { file, failure: None, followers: Vec::new(), spans: 0, latest: 0.0 };
         Self { inner: Arc::new(Inner { epoch: Instant::now(), log: Mutex::new(log) }) }
     }
 
@@ -61,6 +63,11 @@ impl Recorder {
         self.inner.epoch.elapsed().as_secs_f64()
     }
 
+    /// When the latest event was recorded, in seconds since the run started.
+    pub fn latest(&self) -> f64 {
+        self.log().latest
+    }
+
     /// When the run started, on the clock of its events.
     pub fn clock(&self) -> Instant {
         self.inner.epoch
@@ -70,6 +77,7 @@ impl Recorder {
     pub fn record(&self, what: What) {
         let mut log = self.log();
         let event = Event { at: (self.now() * 1e4).round() / 1e4, wall: Timestamp::now(), what };
+        log.latest = event.at;
         if let Err(error) = log.write(&event) {
             log.failure.get_or_insert(error);
         }
@@ -140,7 +148,7 @@ pub fn append(path: &Path, end: &Event, what: What) -> std::io::Result<()> {
     let since = wall.duration_since(end.wall).as_secs_f64().max(0.0);
     let event = Event { at: ((end.at + since) * 1e4).round() / 1e4, wall, what };
     let file = File::options().append(true).open(path)?;
-    Log { file: Some(file), failure: None, followers: Vec::new(), spans: 0 }.write(&event)
+    Log { file: Some(file), failure: None, followers: Vec::new(), spans: 0, latest: 0.0 }.write(&event)
 }
 
 /// What may be said about a span beyond its title.

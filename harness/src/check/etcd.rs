@@ -78,15 +78,20 @@ pub(super) fn leaderless(topology: &Topology, world: &World, since: f64) -> Judg
 
 /// Whether a member has raised an alarm.
 pub(super) fn alarmed(topology: &Topology, world: &World, since: f64) -> Judgement {
-    let mut unseen = None;
+    let (mut unseen, mut answers) = (None, false);
     for (name, member) in seen(topology, world, since) {
         match member {
             Some(member) if !member.alarms.is_empty() => return Judgement::Holds,
-            Some(_) => {}
+            // Each member knows the alarms of all.
+            Some(member) => answers |= member.member.is_some() || member.members.is_some(),
             None => unseen = Some(format!("the member on {name} was not looked at since the step began")),
         }
     }
-    unseen.map_or(Judgement::NotYet("no etcd member has raised an alarm".into()), Judgement::Unknown)
+    match unseen {
+        Some(unseen) => Judgement::Unknown(unseen),
+        None if !answers => Judgement::Unknown("no etcd member answers, so its alarms are not known".into()),
+        None => Judgement::NotYet("no etcd member has raised an alarm".into()),
+    }
 }
 
 /// Each machine that has a member, and the member as it was seen since the step began.

@@ -38,6 +38,7 @@ pub(super) fn stopped(world: &World, since: f64) -> Judgement {
 pub(super) fn present(world: &World, since: f64) -> Judgement {
     match world.writes.audit.as_ref().filter(|audit| audit.at >= since) {
         None => Judgement::Unknown("the writes were not read back since the step began".into()),
+        Some(audit) if audit.acknowledged == 0 => Judgement::Unknown("no write was acknowledged so far".into()),
         Some(audit) => Judgement::missing(wrong(audit)),
     }
 }
@@ -49,7 +50,8 @@ pub(super) fn lost(world: &World) -> Option<String> {
 
 /// Whether all writes were read back that were acknowledged.
 pub(super) fn is_audited(world: &World) -> bool {
-    world.writes.audit.as_ref().is_some_and(|audit| audit.acknowledged >= world.writes.acknowledged)
+    let all = |audit: &Audit| audit.acknowledged > 0 && audit.acknowledged >= world.writes.acknowledged;
+    world.writes.audit.as_ref().is_some_and(all)
 }
 
 fn wrong(Audit { at, acknowledged, lost, disordered, examples }: &Audit) -> Option<String> {

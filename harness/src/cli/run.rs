@@ -100,18 +100,21 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     };
     let share = planned.len() > 1 && !args.fresh;
     let runs: Vec<_> = in_turns(planned).into_iter().flat_map(|it| vec![it; args.count as usize]).collect();
-    let mut left = None;
+    let (mut left, mut unstarted) = (None, None);
     for (index, (scenario, plan)) in runs.iter().enumerate() {
         let leave = share && runs.get(index + 1).is_some_and(|(next, _)| run::alike(scenario, next));
         match once(&args, scenario.clone(), plan.clone(), left.take(), leave).await {
             Ok(run) => {
                 series.add(run.folder);
                 left = run.left;
-                if run.verdict == Verdict::Interrupted {
+                if run.interrupted {
                     break;
                 }
             }
-            Err(error) => return super::complain(&format!("the run cannot be started: {error}")),
+            Err(error) => {
+                unstarted = Some(error);
+                break;
+            }
         }
     }
     let files = Files { summary: args.summary.as_deref(), junit: args.junit.as_deref() };
@@ -119,6 +122,9 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     // What was found is told even where old evidence cannot be tidied up.
     if let Err(error) = args.evidence.tidy() {
         let _ = writeln!(anstream::stderr(), "warning: old evidence cannot be tidied up: {error}");
+    }
+    if let Some(error) = unstarted {
+        return super::complain(&format!("the run cannot be started: {error}"));
     }
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -142,7 +148,8 @@ fn in_turns(mut planned: Vec<(Scenario, Plan)>) -> Vec<(Scenario, Plan)> {
 /// A run that is over.
 struct Over {
     folder: PathBuf,
-    verdict: Verdict,
+    /// Whether somebody asked for the end, even if only while the run was cleaning up.
+    interrupted: bool,
     left: Option<Cluster>,
 }
 
@@ -175,7 +182,7 @@ async fn once(
         leave,
         seed: args.seed,
     };
-    let (outcome, left) = session.run(options, left, cancel).await;
+    let (outcome, left) = session.run(options, left, cancel.clone()).await;
     signals.abort();
     // The task holds a recorder, which the terminal waits for.
     let _ = signals.await;
@@ -186,7 +193,8 @@ async fn once(
         Ok(mut terminal) => terminal.conclude(),
         Err(error) => tracing::warn!(%error, "the terminal ended early"),
     }
-    Ok(Over { folder, verdict: outcome.verdict, left })
+    let interrupted = outcome.verdict == Verdict::Interrupted || cancel.is_cancelled();
+    Ok(Over { folder, interrupted, left })
 }
 
 impl Args {

@@ -12,6 +12,7 @@ pub(super) async fn restore(hand: &Hand<'_>, on: &[MachineName]) -> Result<(), F
         let proof = "nothing of the network, the disk or the clock lasts there".to_owned();
         return Err(FaultError::Pointless { verb: Verb::Restore.as_str(), machine, proof });
     }
+    let mut failed = None;
     for machine in on {
         let faults = hand.active.restorable(machine);
         if faults.is_empty() {
@@ -20,13 +21,22 @@ pub(super) async fn restore(hand: &Hand<'_>, on: &[MachineName]) -> Result<(), F
         hand.active.begin(machine, &Verb::Restore);
         for fault in faults {
             let begun = Timestamp::now();
-            let proof = undo(hand, machine, &fault).await?;
-            hand.active.forget(machine, &fault);
-            hand.tell(machine, &Verb::Restore, Seen { begun, detail: Some(format!("from {}", fault.as_str())), proof });
+            match undo(hand, machine, &fault).await {
+                Ok(proof) => {
+                    hand.active.forget(machine, &fault);
+                    let detail = Some(format!("from {}", fault.as_str()));
+                    hand.tell(machine, &Verb::Restore, Seen { begun, detail, proof });
+                }
+                // What else lasts is undone all the same, there and on the other machines.
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        hand.active.end(machine, &Verb::Restore);
+        // What could not be undone is tried again at the end of the run.
+        if hand.active.restorable(machine).is_empty() {
+            hand.active.end(machine, &Verb::Restore);
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 async fn undo(hand: &Hand<'_>, machine: &MachineName, fault: &Verb) -> Result<String, FaultError> {

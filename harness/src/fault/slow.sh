@@ -14,7 +14,7 @@ shaped() { tc qdisc show dev "$interface" | awk '/ root / && ($2 == "tbf" || $2 
 measure() {
   local peer before after times
   for peer in "$@"; do
-    times=$(ping -n -q -c 3 -i 0.2 -W 2 "$peer" | awk -F / '/^rtt/ { print $5 }')
+    times=$(ping -n -q -c 3 -i 0.2 -W 2 "$peer" | awk -F / '/^rtt/ { print $5 }' || true)
     [ -n "$times" ] || continue
     before=$(cat "/sys/class/net/$interface/statistics/tx_bytes")
     ping -n -q -f -l 60 -s 1400 -w 1 "$peer" > /dev/null 2>&1 || true
@@ -31,7 +31,8 @@ add)
   rate=$3 delay=$4 loss=$5
   shift 5
   if [ -n "$(shaped)" ]; then echo "$interface is shaped already: $(shaped)" >&2; exit 1; fi
-  read -r kbits_before time_before _ < <(measure "$@")
+  before=$(measure "$@")
+  read -r kbits_before time_before _ <<< "$before"
   if [ "$delay$loss" = -- ]; then
     # A hundredth of a second of traffic at once, and no less than a few packets.
     burst=$((rate / 800))
@@ -47,7 +48,12 @@ add)
   mkdir -p "$(dirname "$state")"
   shaped > "$state"
   [ -s "$state" ] || { echo "$interface is not shaped" >&2; exit 1; }
-  read -r kbits time peer < <(measure "$@")
+  if ! after=$(measure "$@"); then
+    if [ "$loss" != 100 ]; then exit 1; fi
+    echo "$(cat "$state"): nobody answers any more"
+    exit
+  fi
+  read -r kbits time peer <<< "$after"
   # Half as much again, and half a megabit, are for what was sent beside it and for the burst.
   if [ "$rate" != - ] && [ "$((kbits * 1000))" -gt "$((rate * 3 / 2 + 524288))" ]; then
     echo "$interface sent $kbits kbit in a second, which is more than $rate bit" >&2

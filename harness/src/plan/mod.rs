@@ -158,6 +158,52 @@ mod tests {
     }
 
     #[test]
+    fn what_is_chosen_can_be_chosen_and_is_what_the_step_needs() {
+        let good: [(&str, &[&str]); 3] = [
+            ("stacked-3", &["kill: one-master", "kill: one-master", "kill: one-master", "start: chosen"]),
+            ("external-etcd", &["kill-service: { service: etcd, on: etcd-leader }", "kill: chosen"]),
+            ("external-etcd", &["kill: one-master", "expect: { node: chosen, is: not-ready, within: 1m }"]),
+        ];
+        for (topology, steps) in good {
+            plan_on(topology, steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
+        }
+        let bad: [(&str, &[&str], u32, &str); 7] = [
+            ("stacked-3", &["kill: masters", "kill: one-master"], 5, "no one-master can be chosen: a fault lasts on 3"),
+            (
+                "stacked-3",
+                &["kill: majority", "kill: majority"],
+                5,
+                "no majority can be chosen: a fault lasts on 2 of 3",
+            ),
+            ("stacked-3", &["kill: one-master", "start: master1"], 5, "master1 may be well here: one-master of line 4"),
+            ("external-etcd", &["kill: one-master", "wipe: chosen"], 5, "`chosen` is a master here, by `one-master`"),
+            (
+                "external-etcd",
+                &["kill: etcd-leader", "expect: { node: chosen, is: not-ready, within: 1m }"],
+                5,
+                "`chosen` is an etcd machine here",
+            ),
+            (
+                "external-etcd",
+                &["pause: etcd-leader", "expect: { api: reachable, on: chosen, within: 1m }"],
+                5,
+                "`chosen` is an etcd machine here",
+            ),
+            (
+                "external-etcd",
+                &["isolate: etcd-leader", "restart-service: { service: kube-apiserver, on: chosen }"],
+                5,
+                "`chosen` is an etcd machine here",
+            ),
+        ];
+        for (topology, steps, line, problem) in bad {
+            let refusals = plan_on(topology, steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
+        }
+    }
+
+    #[test]
     fn titles_say_what_is_particular_to_a_fault() {
         let cases = [
             ("isolate: master1", "isolate master1"),

@@ -134,10 +134,10 @@ impl<'a> Walk<'a> {
         let mut chosen: Vec<(&Part, u32)> = Vec::new();
         for active in &self.active {
             match &active.subject {
-                Subject::Machine(name) if self.topology.machines.get(name).is_some_and(|it| it.role == role) => {
-                    if !named.contains(&name) {
-                        named.push(name);
-                    }
+                Subject::Machine(name)
+                    if !named.contains(&name) && self.topology.machines.get(name).is_some_and(|it| it.role == role) =>
+                {
+                    named.push(name);
                 }
                 Subject::Chosen(part, line) if part.role(external) == role && !chosen.contains(&(part, *line)) => {
                     chosen.push((part, *line));

@@ -1,6 +1,6 @@
 //! A file system of its own for etcd's data, where the scenario fills it: what it would fill otherwise may be the host's.
 //!
-//! It lies in a file of the machine's disk, and comes back with the machine: docs/decisions/0010 says why.
+//! It lies in a file of the machine's disk, and comes back with the machine: docs/decisions/0011 says why.
 
 use std::time::Duration;
 

@@ -144,7 +144,7 @@ impl Session {
     ) -> (Outcome, Option<Cluster>) {
         let seed = options.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
         self.announce(seed);
-        let (keep, leave) = (options.keep, options.leave);
+        let (keep, leave, cancelled) = (options.keep, options.leave, cancel.clone());
         let found = left.as_ref().map(|left| Found { folder: left.folder.clone(), made: left.made.clone() });
         let used = Arc::new(Mutex::new(Used::default()));
         let body = Body {
@@ -164,15 +164,10 @@ impl Session {
             Some(left) if !used.fresh => left,
             _ => Cluster { folder: self.folder, made: String::new(), _alive: self.alive },
         };
-        let leave = leave && used.well && ended.is_ok();
+        let ended = recorded(&self.recorder, ended);
+        let leave = leave && used.well && ended.is_ok() && !cancelled.is_cancelled();
         let ended = if leave { ended } else { finish(&cluster.folder, &self.recorder, keep, ended).await };
-        let ended = match self.recorder.failure() {
-            Some(error) => {
-                let remedy = crate::paths::remedy(&error);
-                Err(Failure::Broken(format!("the log of events could not be written: {error}{remedy}")))
-            }
-            None => ended,
-        };
+        let ended = recorded(&self.recorder, ended);
         let (verdict, reason) = match ended {
             Ok(()) => (Verdict::Passed, "everything that was expected held".to_owned()),
             Err(failure) => (failure.verdict(), failure.reason()),
@@ -205,6 +200,13 @@ impl Session {
             self.recorder.notice(note);
         }
     }
+}
+
+/// How the run ended, unless its log could not be written.
+fn recorded(recorder: &Recorder, ended: Result<(), Failure>) -> Result<(), Failure> {
+    let Some(error) = recorder.failure() else { return ended };
+    let remedy = crate::paths::remedy(&error);
+    Err(Failure::Broken(format!("the log of events could not be written: {error}{remedy}")))
 }
 
 /// Removes what the run made, unless it is to be kept, and says how that went.
@@ -318,6 +320,7 @@ impl Body {
         match self.on(&engine, Origin::Left, &access, &begun).await {
             Err(Failure::Failed(reason) | Failure::Broken(reason)) if !begun.load(Ordering::Relaxed) => {
                 self.recorder.notice(format!("the cluster that was left is not well, and a new one is made: {reason}"));
+                self.recorder.record(What::Settings { settings: settings::of(&self.scenario) });
                 None
             }
             ended => Some(ended),

@@ -175,16 +175,25 @@ impl Monitor {
         recorder: &Recorder,
         patience: Duration,
     ) -> Option<String> {
-        let mut guarded = self.guarded.clone();
+        let (mut world, mut guarded) = (self.world.clone(), self.guarded.clone());
+        let latest = recorder.latest();
+        let known = async {
+            let _ = world.wait_for(|world| world.now >= latest).await;
+            let _ = guarded.wait_for(|guarded| guarded.violation.is_some() || guarded.unjudged.is_empty()).await;
+        };
         // If the time is up, or nobody follows any more, what is known then counts.
-        let _ = tokio::time::timeout(
-            patience,
-            guarded.wait_for(|guarded| guarded.violation.is_some() || guarded.unjudged.is_empty()),
-        )
-        .await;
-        let Guarded { violation, unjudged } = guarded.borrow().clone();
+        let _ = tokio::time::timeout(patience, known).await;
+        let Guarded { violation, mut unjudged } = self.guarded.borrow().clone();
         if violation.is_some() {
             return violation;
+        }
+        // That all was read back once says nothing of what was written since.
+        let read_back = |since| check::is_judged(&Invariant::WritesNoneLost, topology, &self.world.borrow(), since);
+        if invariants.contains(&Invariant::WritesNoneLost)
+            && !unjudged.contains(&Invariant::WritesNoneLost)
+            && !self.armed.get().copied().is_some_and(read_back)
+        {
+            unjudged.push(Invariant::WritesNoneLost);
         }
         let last = |invariant| {
             let since = self.armed.get().copied()?;

@@ -68,12 +68,12 @@ pub(super) fn remember() -> std::io::Result<()> {
 
 /// Restores the settings if no other run has anything left. What may not be written stays on [`pending`]'s list.
 pub(super) async fn restore_if_last(ended: &Folder) -> std::io::Result<()> {
+    hold(None);
     let others = Folder::all().map_err(std::io::Error::other)?;
     let busy = |other: &Folder| other.run() != ended.run() && !matches!(other.ledger().as_deref(), Ok([]));
     if others.iter().any(busy) {
         return Ok(());
     }
-    hold(None);
     let Some(_alone) = lock(FlockOperation::NonBlockingLockExclusive)? else { return Ok(()) };
     for (name, value) in changed()? {
         if !write(&name, &value).await {

@@ -99,6 +99,9 @@ fn etcd_is_alarmed_when_one_member_says_so() {
     Story::healthy().misses(&check, 10.0, &["no etcd member has raised an alarm"]);
     Story::healthy().unknown(&check, 10.5, "was not looked at");
     Story::healthy().alarm(11.0, "master3", "NOSPACE").holds(&check, 10.5);
+    let silent =
+        MASTERS.iter().fold(Story::healthy(), |story, name| story.etcd(11.0, name, Err("no answer within 2s")));
+    silent.unknown(&check, 10.5, "no etcd member answers");
 }
 
 #[test]

@@ -271,8 +271,8 @@ fn named(files: &Files, summary: &Summary, culprit: Option<&Span>, at: f64) -> (
         said.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == machine)
     };
     let befallen = |machine: &str| {
-        let faults = summary.faults.iter().filter(|fault| fault.machine == machine && fault.at <= at);
-        faults.last().is_some_and(|fault| !fault.heals)
+        let last = summary.faults.iter().rfind(|fault| fault.machine == machine && fault.at <= at);
+        last.is_some_and(|fault| !fault.heals)
     };
     let rank = |machine: &String| match machine.as_str() {
         name if befallen(name) => 0,
