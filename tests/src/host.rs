@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ipnet::Ipv4Net;
 use rustix::process::Pid;
 
 /// What a program prints. It must succeed.
@@ -17,6 +18,13 @@ pub fn output(program: &str, args: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {args:?}: {}\n{said}", output.status);
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The networks that this host has routes into, but for the default.
+pub fn routes() -> Vec<Ipv4Net> {
+    let routes: Vec<serde_json::Value> =
+        serde_json::from_str(&output("ip", &["-json", "-4", "route", "show"])).unwrap();
+    routes.iter().filter_map(|route| route["dst"].as_str()?.parse().ok()).collect()
 }
 
 /// The containers and networks of docker that carry a run's label.

@@ -47,15 +47,26 @@ pub fn fixture(name: &str) -> PathBuf {
 /// How many clusters one test has at most.
 const CLUSTERS: u32 = 2;
 
-/// The network for the n-th cluster of a test, from `QUORATE_TEST_NETWORK` or else 172.27.21.0/24 upwards. Tests that
-/// nextest runs side by side have slots, and each slot has networks of its own.
+/// How many slots of nextest have networks of their own.
+const SLOTS: u32 = 8;
+/// How often the networks of a slot are looked for further up when they are taken.
+const ROUNDS: u32 = 8;
+
+/// The network for the n-th cluster of a test, from `QUORATE_TEST_NETWORK` or else 172.27.21.0/24 upwards: the first
+/// that this host has no route into, since something else may be there. Tests that nextest runs side by side have
+/// slots, and each slot has networks of its own.
 pub fn network(nth: u32) -> Ipv4Net {
     let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse::<u32>().ok()).unwrap_or(0);
-    let nth = slot * CLUSTERS + nth;
+    assert!(slot < SLOTS, "more than {SLOTS} clusters side by side have no networks of their own");
     let first = std::env::var("QUORATE_TEST_NETWORK").unwrap_or_else(|_| NETWORK.to_owned());
     let first: Ipv4Net = first.parse().expect("QUORATE_TEST_NETWORK is a network such as 172.27.21.0/24");
     let size = 1_u32 << (32 - first.prefix_len());
-    Ipv4Net::new((u32::from(first.network()) + nth * size).into(), first.prefix_len()).unwrap()
+    let taken = host::routes();
+    (0..ROUNDS)
+        .map(|round| (round * SLOTS + slot) * CLUSTERS + nth)
+        .map(|at| Ipv4Net::new((u32::from(first.network()) + at * size).into(), first.prefix_len()).unwrap())
+        .find(|network| !taken.iter().any(|other| network.contains(other) || other.contains(network)))
+        .unwrap_or_else(|| panic!("this host has routes into all networks tried from {first} upwards: {taken:?}"))
 }
 
 /// Where a test runs the command: a state folder, an environment and a network of its own.
