@@ -175,6 +175,11 @@ impl Command {
         }
     }
 
+    /// A program that needs root: it goes through `sudo`, which must not ask, for everybody else.
+    pub fn as_root(program: impl AsRef<OsStr>) -> Self {
+        if rustix::process::geteuid().is_root() { Self::new(program) } else { Self::new("sudo").arg("-n").arg(program) }
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {

@@ -13,10 +13,12 @@ pub mod trials;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use ipnet::Ipv4Net;
@@ -45,28 +47,43 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 /// How many clusters one test has at most.
-const CLUSTERS: u32 = 2;
+const CLUSTERS: usize = 2;
 
-/// How many slots of nextest have networks of their own.
-const SLOTS: u32 = 8;
-/// How often the networks of a slot are looked for further up when they are taken.
-const ROUNDS: u32 = 8;
+/// The network for the n-th cluster of this process, for as long as it lives: from `QUORATE_TEST_NETWORK` or else
+/// 172.27.21.0/24 upwards, the first that this host has no route into and that no other test has claimed.
+///
+/// # Panics
+/// If there is none.
+pub fn network(nth: usize) -> Ipv4Net {
+    static CLAIMED: [OnceLock<Claim>; CLUSTERS] = [const { OnceLock::new() }; CLUSTERS];
+    CLAIMED[nth].get_or_init(Claim::first).network
+}
 
-/// The network for the n-th cluster of a test, from `QUORATE_TEST_NETWORK` or else 172.27.21.0/24 upwards: the first
-/// that this host has no route into, since something else may be there. Tests that nextest runs side by side have
-/// slots, and each slot has networks of its own.
-pub fn network(nth: u32) -> Ipv4Net {
-    let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse::<u32>().ok()).unwrap_or(0);
-    assert!(slot < SLOTS, "more than {SLOTS} clusters side by side have no networks of their own");
-    let first = std::env::var("QUORATE_TEST_NETWORK").unwrap_or_else(|_| NETWORK.to_owned());
-    let first: Ipv4Net = first.parse().expect("QUORATE_TEST_NETWORK is a network such as 172.27.21.0/24");
-    let size = 1_u32 << (32 - first.prefix_len());
-    let taken = host::routes();
-    (0..ROUNDS)
-        .map(|round| (round * SLOTS + slot) * CLUSTERS + nth)
-        .map(|at| Ipv4Net::new((u32::from(first.network()) + at * size).into(), first.prefix_len()).unwrap())
-        .find(|network| !taken.iter().any(|other| network.contains(other) || other.contains(network)))
-        .unwrap_or_else(|| panic!("this host has routes into all networks tried from {first} upwards: {taken:?}"))
+/// A network that no other test takes: its name is bound as a socket's, which ends with the process.
+#[derive(Debug)]
+struct Claim {
+    network: Ipv4Net,
+    _socket: UnixListener,
+}
+
+impl Claim {
+    fn first() -> Self {
+        let first = std::env::var("QUORATE_TEST_NETWORK").unwrap_or_else(|_| NETWORK.to_owned());
+        let first: Ipv4Net = first.parse().expect("QUORATE_TEST_NETWORK is a network such as 172.27.21.0/24");
+        let around = Ipv4Net::new(first.network(), first.prefix_len().min(16)).unwrap().trunc();
+        let taken = host::routes();
+        around
+            .subnets(first.prefix_len())
+            .unwrap()
+            .skip_while(|network| network.network() < first.network())
+            .filter(|network| !taken.iter().any(|other| network.contains(other) || other.contains(network)))
+            .find_map(|network| {
+                let name = SocketAddr::from_abstract_name(format!("quorate-test-{network}")).unwrap();
+                let socket = UnixListener::bind_addr(&name).ok()?;
+                Some(Self { network, _socket: socket })
+            })
+            .unwrap_or_else(|| panic!("no network is free from {first} to the end of {around}: {taken:?}"))
+    }
 }
 
 /// Where a test runs the command: a state folder, an environment and a network of its own.

@@ -72,17 +72,14 @@ pub(super) async fn as_user(script: &Path, apt: &Path, cancel: &CancellationToke
 /// that it gets beyond the environment's, because sudo clears that.
 pub(super) async fn as_root(script: &Path, apt: &Path, cancel: &CancellationToken) -> Result<Command, ArtifactError> {
     let apt = format!("APT_CONFIG={}", apt.display());
-    let command = if rustix::process::geteuid().is_root() {
-        Command::new("unshare")
-    } else {
+    if !rustix::process::geteuid().is_root() {
         let refused = |_| ArtifactError::Host {
             problem: "this is not root, and sudo wants a password".into(),
             remedy: NEEDS_ROOT.into(),
         };
-        Command::new("sudo").args(["-n", "true"]).run_async(cancel).await.map_err(refused)?;
-        Command::new("sudo").args(["-n", "unshare"])
-    };
-    Ok(command.args(TOGETHER).args(["env", &apt, "bash"]).arg(script))
+        Command::as_root("true").run_async(cancel).await.map_err(refused)?;
+    }
+    Ok(Command::as_root("unshare").args(TOGETHER).args(["env", &apt, "bash"]).arg(script))
 }
 
 /// Passes on a line that is meant for Quorate. Whether it was one.

@@ -47,7 +47,12 @@ fn agreed(topology: &Topology, world: &World, since: f64) -> Judgement {
     let behind: Vec<_> = topology
         .members()
         .filter(|machine| !hash.hashes.contains_key(machine.name.as_str()))
-        .map(|machine| format!("the member on {} has not reached revision {}", machine.name, hash.revision))
+        .map(|machine| {
+            format!(
+                "the member on {} tells no hash at revision {}: it is behind, or silent",
+                machine.name, hash.revision
+            )
+        })
         .collect();
     if !behind.is_empty() {
         return unless(&behind);

@@ -46,6 +46,8 @@ pub struct World {
     pub disturbed: BTreeMap<String, Disturbance>,
     /// The machine of the holder of each control plane component's lease, by the component.
     pub leaders: BTreeMap<String, String>,
+    /// Who these were from when on, by the host's clock, oldest first.
+    reigns: Vec<(Timestamp, BTreeMap<String, String>)>,
     /// The latest thing that befell the cluster and was not the undoing of another.
     pub befallen: Option<Befallen>,
     /// The machines that a part of the masters was last.
@@ -223,7 +225,7 @@ pub struct Befallen {
     pub step: Option<usize>,
     /// What it was, for people.
     pub verb: String,
-    /// Who held the lease of each control plane component then.
+    /// Who held the lease of each control plane component when it began.
     pub leaders: BTreeMap<String, String>,
 }
 
@@ -294,6 +296,9 @@ impl World {
                     Some(machine) => self.leaders.insert(component.clone(), machine.clone()),
                     None => self.leaders.remove(component),
                 };
+                if self.reigns.last().is_none_or(|(_, leaders)| *leaders != self.leaders) {
+                    self.reigns.push((event.wall, self.leaders.clone()));
+                }
             }
             What::Choice { machines, .. } => self.chosen.clone_from(machines),
             What::Watch { of, connected, error } => {
@@ -341,7 +346,9 @@ impl World {
                 // What one step does to several machines is one thing.
                 let same = self.befallen.as_ref().is_some_and(|befallen| befallen.step == *step);
                 if !heals && !same {
-                    self.befallen = Some(Befallen { step: *step, verb: verb.clone(), leaders: self.leaders.clone() });
+                    let before = self.reigns.iter().rfind(|(since, _)| since <= begun);
+                    let leaders = before.map(|(_, leaders)| leaders.clone()).unwrap_or_default();
+                    self.befallen = Some(Befallen { step: *step, verb: verb.clone(), leaders });
                 }
             }
             _ => {}

@@ -26,9 +26,11 @@ skew)
     fi
   done
   before=$(ahead)
+  mkdir -p "$(dirname "$state")"
+  # Whoever is ended in between finds here what to undo.
+  echo "$by $((before + by))$stopped" > "$state"
   shift_clock "$by"
   check "$by" "$before"
-  mkdir -p "$(dirname "$state")"
   echo "$by $(ahead)$stopped" > "$state"
   echo "the clock says $(date --utc --iso-8601=seconds), moved by $by ms; stopped:${stopped:- nothing}"
   ;;

@@ -7,12 +7,13 @@ set -euo pipefail
 verb=$1
 pki=/etc/kubernetes/pki/etcd
 manifest=/etc/kubernetes/manifests/etcd.yaml
+aside=/etc/kubernetes/quorate-stopped
 state=/run/quorate/fill-etcd
 here=https://127.0.0.1:2379
 
 # The gateway of etcd 3.4 and later: https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/
 etcd() {
-  curl --silent --show-error --max-time "${3:-20}" --cacert "$pki/ca.crt" --cert "$pki/healthcheck-client.crt" \
+  curl --silent --show-error --fail --max-time "${3:-20}" --cacert "$pki/ca.crt" --cert "$pki/healthcheck-client.crt" \
     --key "$pki/healthcheck-client.key" --data "$2" "$here/v3/$1"
 }
 status() { etcd maintenance/status '{}' | jq -r "$1"; }
@@ -32,15 +33,15 @@ serves() {
 change() {
   local before after
   before=$(pgrep -x etcd | head -n 1)
-  sed "$@" "$manifest" > "$manifest.quorate"
-  mkdir -p /etc/kubernetes/quorate-stopped
-  mv "$manifest" /etc/kubernetes/quorate-stopped/etcd.yaml
+  mkdir -p "$aside"
+  sed "$@" "$manifest" > "$aside/etcd.yaml.new"
+  mv "$manifest" "$aside/etcd.yaml"
   for _ in $(seq 600); do
     if ! kill -0 "$before" 2> /dev/null; then break; fi
     sleep 0.1
   done
-  mv "$manifest.quorate" "$manifest"
-  rm /etc/kubernetes/quorate-stopped/etcd.yaml
+  mv "$aside/etcd.yaml.new" "$manifest"
+  rm "$aside/etcd.yaml"
   for _ in $(seq 600); do
     after=$(pgrep -x etcd | head -n 1 || true)
     if [ -n "$after" ] && [ "$after" != "$before" ]; then break; fi

@@ -17,7 +17,7 @@ use crate::record::Recorder;
 /// The time between two comparisons. A member reads all of its data for one.
 const EVERY: Duration = Duration::from_secs(10);
 /// How long members may take to tell their revision, and then how long to reach it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a member that has not reached it is left alone.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
+
 use super::engine::Engine;
 use crate::check::world::World;
 use crate::probe::{Asked, Observers, reach};
@@ -18,16 +21,20 @@ pub(super) async fn attend(engine: &Engine, observers: &Observers, checks: &[&Ch
     }
     let cancel = engine.cancel.child_token();
     let _ended_with_this = cancel.clone().drop_guard();
+    // What one waits for keeps no other from being looked at.
+    join_all(needs.into_iter().map(|check| look(engine, observers, check, &cancel))).await;
+    std::future::pending().await
+}
+
+async fn look(engine: &Engine, observers: &Observers, check: &Check, cancel: &CancellationToken) {
     loop {
-        for check in &needs {
-            match check {
-                Check::WritesPresent => observers.audit(drop).await,
-                Check::PodsConnected { of, port } => {
-                    let pods = asked(engine, of, &engine.monitor.world());
-                    engine.recorder.record(reach(&engine.fleet, of, *port, &pods, &cancel).await);
-                }
-                _ => {}
+        match check {
+            Check::WritesPresent => observers.audit(drop).await,
+            Check::PodsConnected { of, port } => {
+                let pods = asked(engine, of, &engine.monitor.world());
+                engine.recorder.record(reach(&engine.fleet, of, *port, &pods, cancel).await);
             }
+            _ => return,
         }
         tokio::time::sleep(EVERY).await;
     }

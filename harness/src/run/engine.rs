@@ -90,7 +90,10 @@ impl Engine {
         match &self.scenario.steps[index].action {
             Action::Expect { check, within } => {
                 self.wait(check, *within, span, observers).await?;
-                self.monitor.arm(self.recorder.now());
+                if self.monitor.arm(self.recorder.now()) {
+                    // What is listed from now on counts for the invariants.
+                    observers.refresh();
+                }
                 Ok(())
             }
             Action::Hold { check, time } => self.hold(check.as_ref(), *time, span, observers).await,
@@ -139,8 +142,15 @@ impl Engine {
         if let Some(check) = check {
             self.wait(check, LOOK, span, observers).await?;
         }
+        let topology = &self.scenario.topology;
+        let hold = async {
+            self.monitor.hold(check, topology, since, (time, Duration::ZERO), &self.cancel).await?;
+            // What was seen at the beginning says nothing of the end.
+            observers.refresh();
+            self.monitor.hold(check, topology, self.recorder.now(), (Duration::ZERO, LOOK), &self.cancel).await
+        };
         let held = tokio::select! {
-            held = self.monitor.hold(check, &self.scenario.topology, since, time, &self.cancel) => held,
+            held = hold => held,
             never = demand::attend(self, observers, check.as_slice()) => match never {},
         };
         held.map_err(|unmet| {

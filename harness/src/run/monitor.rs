@@ -81,9 +81,10 @@ impl Monitor {
         Self { world: known, guarded, armed, task }
     }
 
-    /// Watches the invariants from now on, which is so many seconds into the run. The first time counts.
-    pub(super) fn arm(&self, now: f64) {
-        self.armed.get_or_init(|| now);
+    /// Watches the invariants from now on, which is so many seconds into the run. Only the first time counts, and is
+    /// answered with true.
+    pub(super) fn arm(&self, now: f64) -> bool {
+        self.armed.set(now).is_ok()
     }
 
     /// What is known now.
@@ -140,25 +141,31 @@ impl Monitor {
         }
     }
 
-    /// Lets time pass while the invariants are watched, and a check if there is one.
+    /// Lets time pass while the invariants are watched, and a check if there is one. Once the time is over the check
+    /// must be seen to hold, for which it may take `patience` more.
     pub(super) async fn hold(
         &self,
         check: Option<&Check>,
         topology: &Topology,
         since: f64,
-        time: Duration,
+        (time, patience): (Duration, Duration),
         cancel: &CancellationToken,
     ) -> Result<(), Unmet> {
         let (mut world, mut guarded) = (self.world.clone(), self.guarded.clone());
-        let over = tokio::time::sleep(time);
-        tokio::pin!(over);
+        let (over, late) = (tokio::time::sleep(time), tokio::time::sleep(time + patience));
+        tokio::pin!(over, late);
+        let mut is_over = time.is_zero();
         loop {
             let judgement = check.map(|check| check::judge(check, topology, &world.borrow_and_update(), since));
-            if let Some(Judgement::NotYet(reason)) = judgement {
-                return Err(Unmet::Deadline(reason));
-            }
+            let unseen = match judgement {
+                Some(Judgement::NotYet(reason)) => return Err(Unmet::Deadline(reason)),
+                Some(Judgement::Unknown(reason)) => reason,
+                Some(Judgement::Holds) | None if is_over => return Ok(()),
+                Some(Judgement::Holds) | None => String::new(),
+            };
             tokio::select! {
-                () = &mut over => return Ok(()),
+                () = &mut over, if !is_over => is_over = true,
+                () = &mut late, if is_over => return Err(Unmet::Deadline(unseen)),
                 changed = world.changed(), if check.is_some() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
                 message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),

@@ -32,7 +32,8 @@ type Settings = BTreeMap<String, String>;
 /// The file that remembers them. It is the host's and this boot's where it may be: runs with other state folders then
 /// do not take for the host's own what kubelet has set.
 pub(super) fn path() -> PathBuf {
-    let folder = if rustix::process::geteuid().is_root() { PathBuf::from("/run") } else { paths::state() };
+    let own = || std::env::var_os("XDG_RUNTIME_DIR").map_or_else(paths::state, PathBuf::from);
+    let folder = if rustix::process::geteuid().is_root() { PathBuf::from("/run") } else { own() };
     folder.join("quorate-host-sysctls.json")
 }
 
@@ -63,7 +64,10 @@ pub(super) fn remember() -> std::io::Result<()> {
     }
     // Who restores them right now holds the lock for a moment only.
     hold(lock(FlockOperation::LockShared)?);
-    std::fs::write(path(), serde_json::to_vec(&values)?)
+    // Who is ended in between leaves the file as it was.
+    let new = path().with_extension("new");
+    std::fs::write(&new, serde_json::to_vec(&values)?)?;
+    std::fs::rename(new, path())
 }
 
 /// Restores the settings if no other run has anything left. What may not be written stays on [`pending`]'s list.
@@ -103,10 +107,7 @@ pub(super) async fn make_room() -> Option<String> {
 
 async fn write(name: &str, value: &str) -> bool {
     let setting = format!("{name}={value}");
-    let own = Command::new("sysctl").args(["-qw", &setting]);
-    let sudo = Command::new("sudo").args(["-n", "sysctl", "-qw", &setting]);
-    let cancel = CancellationToken::new();
-    own.run_async(&cancel).await.is_ok() || sudo.run_async(&cancel).await.is_ok()
+    Command::as_root("sysctl").args(["-qw", &setting]).run_async(&CancellationToken::new()).await.is_ok()
 }
 
 /// The settings that are not as they were before the first run, each as `name=value` with the value that it had; none

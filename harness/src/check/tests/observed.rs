@@ -72,7 +72,7 @@ fn members_agree_when_their_data_is_the_same_at_one_revision() {
     story.unknown(&check, 10.5, "data was not compared since the step began");
     let all = [("master1", 7), ("master2", 7), ("master3", 7)];
     story.clone().hashes(11.5, &all).holds(&check, 10.5);
-    let behind = "the member on master3 has not reached revision 100";
+    let behind = "the member on master3 tells no hash at revision 100: it is behind, or silent";
     story.clone().hashes(11.5, &all[..2]).misses(&check, 10.5, &[behind]);
     let differs = [("master1", 7), ("master2", 7), ("master3", 255)];
     let words = ["the members' data differs at revision 100", "master1 00000007", "master3 000000ff"];
@@ -169,6 +169,9 @@ fn a_lease_has_moved_when_another_machine_than_before_the_fault_holds_it() {
     let story = Story::healthy().leads(10.0, "kube-scheduler", Some("master2"));
     story.unknown(&check, 10.0, "nothing has befallen the cluster");
     story.unknown(&check, 10.5, "component leases could not be listed");
+    // Another may take it while the fault is being made.
+    let meanwhile = story.clone().leads(20.2, "kube-scheduler", Some("master3")).fault(20.0, 20.5, "stop", "master2");
+    meanwhile.listed(21.0).holds(&check, 20.5);
     let killed = story.fault(20.0, 20.5, "kill", "master2").listed(21.0);
     killed.misses(&check, 20.5, &["master2 holds the lease of kube-scheduler, as before `kill`"]);
     killed.clone().leads(22.0, "kube-scheduler", None).misses(&check, 20.5, &["nobody holds the lease"]);

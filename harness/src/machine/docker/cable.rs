@@ -43,7 +43,7 @@ pub(super) async fn find(id: &str, network: Ipv4Net, cancel: &CancellationToken)
 /// Plugs a cable in, or pulls it.
 pub(super) async fn set(cable: &str, up: bool, cancel: &CancellationToken) -> Result<(), ProviderError> {
     let state = if up { "up" } else { "down" };
-    Command::new("ip").args(["link", "set", "dev", cable, state]).run_async(cancel).await?;
+    Command::as_root("ip").args(["link", "set", "dev", cable, state]).run_async(cancel).await?;
     Ok(())
 }
 

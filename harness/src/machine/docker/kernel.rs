@@ -48,8 +48,10 @@ pub(super) async fn impossible(verb: &Verb, host: &Host, cancel: &CancellationTo
 
 /// Tries a queue on the loopback interface of a network namespace that ends with the try. Returns why it failed, if so.
 async fn try_queue(host: &Host, queue: &[&str], cancel: &CancellationToken) -> Option<String> {
-    let add = ["--net", "tc", "qdisc", "add", "dev", "lo", "root"];
-    let tried = host.ask("unshare", &[&add, queue].concat(), cancel).await.err()?;
+    // A user namespace gives those who are not root the right to it.
+    let add = ["--user", "--map-root-user", "--net", "tc", "qdisc", "add", "dev", "lo", "root"];
+    let add = if rustix::process::geteuid().is_root() { &add[2..] } else { &add[..] };
+    let tried = host.ask("unshare", &[add, queue].concat(), cancel).await.err()?;
     let why = tried.tail().first().cloned().unwrap_or_else(|| tried.to_string());
     Some(format!("`tc qdisc add … {}` says: {why}", queue[0]))
 }
