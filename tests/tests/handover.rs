@@ -4,6 +4,7 @@
 
 use quorate::event::{Event, Verdict, What};
 use quorate_scenarios::{Bench, Running, fixture, host};
+use rustix::process::Signal;
 
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate-under-test");
 
@@ -41,4 +42,32 @@ fn a_cluster_that_is_not_well_is_replaced_by_a_new_one() {
     assert!(has_span(&second, "take over the cluster") && has_span(&second, "bring the machines up"));
     let told = |event: &Event| matches!(&event.what, What::Notice { message } if message.contains("is not well"));
     assert!(second.iter().any(told), "nobody says why the cluster was not taken over");
+}
+
+#[test]
+fn a_cluster_that_a_command_has_left_is_taken_by_the_next_and_is_an_orphan_if_that_is_killed() {
+    let bench = Bench::new(QUORATE);
+    let file = fixture("no-write-is-lost.yaml");
+    let args = ["--provider", "docker", "--reuse"];
+    let first = bench.run(&file, &args);
+    first.assert(Verdict::Passed);
+    assert!(bench.ls().contains("left"), "{}{}", bench.ls(), first.story());
+
+    let second = bench.run(&file, &args);
+    second.assert(Verdict::Passed);
+    let events = &second.events;
+    assert!(has_span(events, "take over the cluster") && !has_span(events, "bring the machines up"));
+    // It is there on purpose.
+    bench.quorate(&["clean"]);
+    assert!(bench.ls().contains("left"), "{}", bench.ls());
+
+    let mut third = bench.start(&file, &args);
+    third.until_started("hold for");
+    third.signal(Signal::KILL);
+    let third = third.finish();
+    assert!(has_span(&third.events, "take over the cluster") && bench.ls().contains("orphaned"), "{}", bench.ls());
+    bench.quorate(&["clean"]);
+    for run in [first, second, third] {
+        run.left_nothing(&bench);
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// Runs whose things are to be removed even if they are kept. A run that goes on is refused.
     #[arg(value_name = "RUN")]
     runs: Vec<String>,
-    /// Removes what is kept on purpose as well.
+    /// Removes what is kept, or left to a later run, on purpose as well.
     #[arg(long, conflicts_with = "runs")]
     kept: bool,
     /// Removes evidence that is older than this, as 30d. The newest run of each scenario and verdict stays.
@@ -46,7 +46,7 @@ async fn clean(args: &Args) -> Result<(), CleanError> {
         let wanted = match folder.owner()? {
             Owner::Nothing => false,
             Owner::Alive => args.runs.iter().any(|run| run == folder.run()),
-            Owner::Kept => args.kept || args.runs.iter().any(|run| run == folder.run()),
+            Owner::Kept | Owner::Left => args.kept || args.runs.iter().any(|run| run == folder.run()),
             Owner::Orphaned => args.runs.is_empty() || args.runs.iter().any(|run| run == folder.run()),
         };
         if !wanted {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -54,6 +55,10 @@ pub(crate) struct Args {
     /// Makes a new cluster for each run. So it is anyway where there is one scenario, however often it is run.
     #[arg(long)]
     fresh: bool,
+    /// Takes the cluster that an earlier run with --reuse has left, if it is made alike and well, and leaves its own.
+    /// `quorate ls` shows it, `quorate clean RUN` removes it.
+    #[arg(long, conflicts_with_all = ["keep", "fresh"])]
+    reuse: bool,
     /// Repeats the choices of an earlier run, as far as they were made by chance. Each run tells its own.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -98,16 +103,25 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         Ok(series) => series,
         Err(error) => return super::complain(&error.to_string()),
     };
-    let share = planned.len() > 1 && !args.fresh;
+    let share = args.reuse || planned.len() > 1 && !args.fresh;
     let runs: Vec<_> = in_turns(planned).into_iter().flat_map(|it| vec![it; args.count as usize]).collect();
-    let (mut left, mut unstarted) = (None, None);
+    let network = |scenario: &Scenario| scenario.topology.network;
+    let found = if args.reuse { Cluster::find(network(&runs[0].0)) } else { Ok(None) };
+    let mut left = match found {
+        Ok(left) => left,
+        Err(error) => return super::complain(&error.to_string()),
+    };
+    let mut unstarted = None;
+    let ending = Ending::default();
+    let signals = tokio::spawn(ending.clone().on_signal());
     for (index, (scenario, plan)) in runs.iter().enumerate() {
-        let leave = share && runs.get(index + 1).is_some_and(|(next, _)| run::alike(scenario, next));
-        match once(&args, scenario.clone(), plan.clone(), left.take(), leave).await {
+        let next = runs.get(index + 1);
+        let leave = share && next.map_or(args.reuse, |(next, _)| run::alike(scenario, next));
+        match once(&args, scenario.clone(), plan.clone(), left.take(), leave, &ending).await {
             Ok(run) => {
                 series.add(run.folder);
                 left = run.left;
-                if run.interrupted {
+                if ending.asked.is_cancelled() {
                     break;
                 }
             }
@@ -117,6 +131,20 @@ pub(crate) async fn run(args: Args) -> ExitCode {
             }
         }
     }
+    if let Some(cluster) = left {
+        let run = cluster.run().to_owned();
+        let leave = args.reuse && !ending.asked.is_cancelled();
+        let left = if leave { cluster.leave(network(&runs[0].0)) } else { cluster.remove().await };
+        match left {
+            Ok(()) if leave => {
+                let stays = "the cluster stays for the next `quorate run --reuse`";
+                let _ = writeln!(anstream::stderr(), "{stays}; `quorate clean {run}` removes it");
+            }
+            Ok(()) => {}
+            Err(error) => unstarted = Some(error),
+        }
+    }
+    signals.abort();
     let files = Files { summary: args.summary.as_deref(), junit: args.junit.as_deref() };
     let ended = series.end(args.mode(), files);
     // What was found is told even where old evidence cannot be tidied up.
@@ -148,8 +176,6 @@ fn in_turns(mut planned: Vec<(Scenario, Plan)>) -> Vec<(Scenario, Plan)> {
 /// A run that is over.
 struct Over {
     folder: PathBuf,
-    /// Whether somebody asked for the end, even if only while the run was cleaning up.
-    interrupted: bool,
     left: Option<Cluster>,
 }
 
@@ -160,6 +186,7 @@ async fn once(
     plan: Plan,
     left: Option<Cluster>,
     leave: bool,
+    ending: &Ending,
 ) -> Result<Over, StoreError> {
     let session = match Session::open(scenario, plan) {
         Ok(session) => session,
@@ -171,8 +198,8 @@ async fn once(
         }
     };
     let folder = session.path().to_owned();
-    let cancel = CancellationToken::new();
-    let signals = tokio::spawn(end_on_signal(cancel.clone(), session.recorder().clone()));
+    let cancel = ending.asked.child_token();
+    ending.tell(Some(session.recorder().clone()));
     let terminal = show(args.mode(), &session);
     let options = Options {
         provider: args.provider.clone(),
@@ -182,10 +209,9 @@ async fn once(
         leave,
         seed: args.seed,
     };
-    let (outcome, left) = session.run(options, left, cancel.clone()).await;
-    signals.abort();
-    // The task holds a recorder, which the terminal waits for.
-    let _ = signals.await;
+    let (_, left) = session.run(options, left, cancel).await;
+    // The terminal waits until nobody can record any more.
+    ending.tell(None);
     let terminal = terminal.await;
     // What cannot be written now cannot be when all runs are over, and is told then.
     let _ = series::report(&folder);
@@ -193,8 +219,7 @@ async fn once(
         Ok(mut terminal) => terminal.conclude(),
         Err(error) => tracing::warn!(%error, "the terminal ended early"),
     }
-    let interrupted = outcome.verdict == Verdict::Interrupted || cancel.is_cancelled();
-    Ok(Over { folder, interrupted, left })
+    Ok(Over { folder, left })
 }
 
 impl Args {
@@ -258,23 +283,44 @@ fn show(mode: Mode, session: &Session) -> tokio::task::JoinHandle<Terminal> {
     })
 }
 
-/// Cancels at the first signal that asks for an end, and ends the process at the third.
-async fn end_on_signal(cancel: CancellationToken, recorder: Recorder) {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let Ok(mut signals) = kinds.into_iter().map(signal).collect::<std::io::Result<Vec<_>>>() else {
-        recorder
-            .notice("signals cannot be caught here: if the run is ended early, `quorate clean` removes what it leaves");
-        return;
-    };
-    for asked in 1.. {
-        futures::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
-        match asked {
-            1 => {
-                recorder.notice("interrupted: gathering the evidence and removing the machines");
-                cancel.cancel();
+/// What signals that ask for an end do, from the first run to the last.
+#[derive(Clone, Default)]
+struct Ending {
+    asked: CancellationToken,
+    recorder: Arc<Mutex<Option<Recorder>>>,
+}
+
+impl Ending {
+    /// Sets the log of the run that goes on now.
+    fn tell(&self, recorder: Option<Recorder>) {
+        *self.recorder() = recorder;
+    }
+
+    fn recorder(&self) -> MutexGuard<'_, Option<Recorder>> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notice(&self, message: &str) {
+        self.recorder().iter().for_each(|recorder| recorder.notice(message));
+    }
+
+    /// Cancels at the first signal, and ends the process at the third.
+    async fn on_signal(self) {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let Ok(mut signals) = kinds.into_iter().map(signal).collect::<std::io::Result<Vec<_>>>() else {
+            tracing::warn!("signals cannot be caught here: `quorate clean` removes what is left if this is ended early");
+            return;
+        };
+        for asked in 1.. {
+            futures::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+            match asked {
+                1 => {
+                    self.notice("interrupted: gathering the evidence and removing the machines");
+                    self.asked.cancel();
+                }
+                2 => self.notice("still removing the machines; once more and they are left to `quorate clean`"),
+                _ => std::process::exit(i32::from(Verdict::Interrupted.exit_code())),
             }
-            2 => recorder.notice("still removing the machines; once more and they are left to `quorate clean`"),
-            _ => std::process::exit(i32::from(Verdict::Interrupted.exit_code())),
         }
     }
 }

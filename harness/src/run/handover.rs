@@ -1,18 +1,21 @@
 //! A cluster that one run leaves to the next, which takes it over once it is seen to be clean and healthy.
 //!
 //! Only a run that passed and whose faults were all undone leaves its cluster, and only a run whose own would be made
-//! alike takes it. The gate that every new cluster passes is before the first step here as well.
+//! alike takes it. The gate that every new cluster passes is before the first step here as well. What one command leaves
+//! to a later one is in the ledger of the run that made it.
 
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::DeleteParams;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
+use sha2::{Digest, Sha256};
 
 use super::engine::Engine;
 use super::gate::insist;
-use super::store::{Alive, Folder, StoreError};
+use super::store::{Alive, Entry, Folder, StoreError};
 use super::{Failure, broken};
 use crate::artifact::NodeImage;
 use crate::cluster::Access;
@@ -33,6 +36,25 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The cluster on a network that an earlier command has left, if there is one.
+    pub fn find(network: Ipv4Net) -> Result<Option<Self>, StoreError> {
+        for folder in Folder::all()? {
+            let Some(alive) = folder.hold()? else { continue };
+            if let Some(Entry::Left { made, network: its }) = folder.ledger()?.pop()
+                && its == network
+            {
+                folder.enter(&Entry::Taken)?;
+                return Ok(Some(Self { folder, made, _alive: alive }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Leaves it to a later command.
+    pub fn leave(self, network: Ipv4Net) -> Result<(), StoreError> {
+        self.folder.enter(&Entry::Left { made: self.made, network })
+    }
+
     /// Removes it.
     pub async fn remove(self) -> Result<(), StoreError> {
         self.folder.remove().await
@@ -47,7 +69,14 @@ impl Cluster {
 /// Of what, and how, the cluster of a scenario is made: clusters of which this is the same can stand for each other.
 pub(super) fn made(scenario: &Scenario, provider: &str, image: &NodeImage, vm_box: &str) -> String {
     let (reference, fills_disk) = (&image.reference, scenario.fills_disk());
-    format!("{provider} {reference} {vm_box} {fills_disk} {:?}", scenario.topology)
+    let of = format!("{} {reference} {vm_box} {fills_disk} {:?}", maker(), scenario.topology);
+    format!("{provider} {:x}", Sha256::digest(of))
+}
+
+/// What tells this very build of Quorate from others: each may make clusters in its own way.
+fn maker() -> String {
+    let built = std::env::current_exe().and_then(|path| path.metadata()).and_then(|file| Ok((file.len(), file.modified()?)));
+    built.map_or_else(|error| error.to_string(), |(size, time)| format!("{size} {time:?}"))
 }
 
 /// Whether the clusters of two scenarios may be made alike, as far as that is known before a run.

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,15 @@ pub enum Entry {
     },
     /// The run's machines are meant to stay.
     Kept,
+    /// The run's cluster is left to a later one.
+    Left {
+        /// Of what, and how, it was made.
+        made: String,
+        /// Its network.
+        network: Ipv4Net,
+    },
+    /// A later run uses the cluster that was left.
+    Taken,
     /// Everything before this was removed.
     Removed,
 }
@@ -103,6 +113,8 @@ pub enum Owner {
     Alive,
     /// The run has ended and was asked to leave its machines.
     Kept,
+    /// The run has ended and has left its cluster to a later one.
+    Left,
     /// The run has ended and could not remove its things.
     Orphaned,
     /// There is nothing left to look after.
@@ -114,6 +126,7 @@ impl std::fmt::Display for Owner {
         f.pad(match self {
             Self::Alive => "alive",
             Self::Kept => "kept",
+            Self::Left => "left",
             Self::Orphaned => "orphaned",
             Self::Nothing => "nothing left",
         })
@@ -221,11 +234,11 @@ impl Folder {
         if self.lock(FlockOperation::NonBlockingLockExclusive)?.is_none() {
             return Ok(Owner::Alive);
         }
-        let ledger = self.ledger()?;
-        Ok(match ledger.as_slice() {
-            [] => Owner::Nothing,
-            entries if entries.contains(&Entry::Kept) => Owner::Kept,
-            _ => Owner::Orphaned,
+        Ok(match self.ledger()?.last() {
+            None => Owner::Nothing,
+            Some(Entry::Kept) => Owner::Kept,
+            Some(Entry::Left { .. }) => Owner::Left,
+            Some(_) => Owner::Orphaned,
         })
     }
 
@@ -241,7 +254,7 @@ impl Folder {
                     }
                 }
                 Entry::Folder { path } if path.exists() => remains.push(format!("folder {}", path.display())),
-                Entry::Folder { .. } | Entry::Kept | Entry::Removed => {}
+                Entry::Folder { .. } | Entry::Kept | Entry::Left { .. } | Entry::Taken | Entry::Removed => {}
             }
         }
         Ok(remains)
@@ -257,7 +270,7 @@ impl Folder {
             match entry {
                 Entry::Machines { provider } => self.remove_machines(provider).await?,
                 Entry::Folder { path } => remove_folder(path)?,
-                Entry::Kept | Entry::Removed => {}
+                Entry::Kept | Entry::Left { .. } | Entry::Taken | Entry::Removed => {}
             }
         }
         self.enter(&Entry::Removed)?;
@@ -405,6 +418,8 @@ mod tests {
             (None, Owner::Nothing),
             (Some(machines()), Owner::Orphaned),
             (Some(Entry::Kept), Owner::Kept),
+            (Some(Entry::Left { made: "docker".into(), network: "172.27.11.0/24".parse().unwrap() }), Owner::Left),
+            (Some(Entry::Taken), Owner::Orphaned),
             (Some(Entry::Removed), Owner::Nothing),
         ];
         for (entry, expected) in states {
