@@ -16,6 +16,9 @@ pub enum Point {
     PauseFreezes,
     ResumeGoesOn,
     PauseTold,
+    ClockWrong,
+    ClockRight,
+    ClockTold,
     CableCuts,
     CableSpares,
     CableRestores,
@@ -38,7 +41,7 @@ pub enum Point {
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::ComesUp,
         Self::Address,
         Self::Hostname,
@@ -47,6 +50,9 @@ impl Point {
         Self::PauseFreezes,
         Self::ResumeGoesOn,
         Self::PauseTold,
+        Self::ClockWrong,
+        Self::ClockRight,
+        Self::ClockTold,
         Self::CableCuts,
         Self::CableSpares,
         Self::CableRestores,
@@ -78,6 +84,9 @@ impl Point {
             Self::PauseFreezes => "paused, it does nothing",
             Self::ResumeGoesOn => "resumed, it goes on where it was",
             Self::PauseTold => "whether it is paused is told",
+            Self::ClockWrong => "its clock is put wrong, and stays so",
+            Self::ClockRight => "its clock is put right again",
+            Self::ClockTold => "that somebody else moved its clock is told",
             Self::CableCuts => "a pulled cable cuts it off from the private network",
             Self::CableSpares => "a pulled cable leaves the harness its way in",
             Self::CableRestores => "plugged in again, it is reached at the same address",

@@ -5,6 +5,7 @@
 //! machines are seen from each other, and what is left of them with the hypervisor's or engine's own tool.
 
 mod cable;
+mod clock;
 mod end;
 mod findings;
 mod freeze;
@@ -45,6 +46,7 @@ async fn all(rig: &Rig, found: &mut Findings) {
         return;
     }
     freeze::judge(rig, found).await;
+    clock::judge(rig, found).await;
     cable::judge(rig, found).await;
     power::judge_halt(rig, found).await;
     power::judge_kill(rig, found).await;
