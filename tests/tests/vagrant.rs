@@ -29,6 +29,7 @@ fn rendered(topology: &Topology, provider: &dyn Provider, folder: &Path) -> Stri
     let site = Site {
         run: "20260102-030405-abcd".into(),
         folder: folder.to_owned(),
+        log: folder.join("vagrant.log"),
         network: topology.network,
         vm_box: DEFAULT_BOX.into(),
     };

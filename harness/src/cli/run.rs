@@ -308,7 +308,9 @@ impl Ending {
     async fn on_signal(self) {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let Ok(mut signals) = kinds.into_iter().map(signal).collect::<std::io::Result<Vec<_>>>() else {
-            tracing::warn!("signals cannot be caught here: `quorate clean` removes what is left if this is ended early");
+            tracing::warn!(
+                "signals cannot be caught here: `quorate clean` removes what is left if this is ended early"
+            );
             return;
         };
         for asked in 1.. {

@@ -86,7 +86,7 @@ impl Fleet {
         sockets: PathBuf,
         recorder: Recorder,
     ) -> Self {
-        let vagrant = Vagrant::new(site.folder.join("vagrant"), provider.name(), site.folder.join("logs/vagrant.log"));
+        let vagrant = Vagrant::new(site.folder.join("vagrant"), provider.name(), site.log.clone());
         let machines = topology.machines.clone();
         Self { provider, site, vagrant, machines, sockets, ways: Mutex::default(), recorder }
     }

@@ -27,6 +27,8 @@ pub struct Site {
     pub run: String,
     /// The run's folder.
     pub folder: PathBuf,
+    /// Where everything goes that Vagrant prints.
+    pub log: PathBuf,
     /// The private network of the machines.
     pub network: Ipv4Net,
     /// The Vagrant box that virtual machines are made from.

@@ -26,6 +26,7 @@ pub(super) fn provisioner(name: &str, version: &str) -> Provisioner {
     let site = Site {
         run: "20260102-030405-abcd".into(),
         folder: "/the-run".into(),
+        log: "/the-run/logs/vagrant.log".into(),
         network: topology.network,
         vm_box: DEFAULT_BOX.into(),
     };

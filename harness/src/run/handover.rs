@@ -75,7 +75,8 @@ pub(super) fn made(scenario: &Scenario, provider: &str, image: &NodeImage, vm_bo
 
 /// What tells this very build of Quorate from others: each may make clusters in its own way.
 fn maker() -> String {
-    let built = std::env::current_exe().and_then(|path| path.metadata()).and_then(|file| Ok((file.len(), file.modified()?)));
+    let built =
+        std::env::current_exe().and_then(|path| path.metadata()).and_then(|file| Ok((file.len(), file.modified()?)));
     built.map_or_else(|error| error.to_string(), |(size, time)| format!("{size} {time:?}"))
 }
 

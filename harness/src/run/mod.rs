@@ -36,6 +36,9 @@ use watchdog::Watchdog;
 
 pub use handover::{Cluster, alike};
 
+/// What Vagrant prints, in the run's folder.
+const VAGRANT_LOG: &str = "logs/vagrant.log";
+
 /// What a person may choose about a run beyond its scenario.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -307,7 +310,7 @@ impl Body {
         let mut settings = settings::of(&self.scenario);
         settings.insert("cluster".to_owned(), "left by an earlier run".to_owned());
         self.recorder.record(What::Settings { settings });
-        let site = site(&found.folder, &self.scenario, vm_box);
+        let site = self.site(&found.folder, vm_box);
         let engine = self.engine(Fleet::new(
             provider,
             site,
@@ -397,6 +400,18 @@ impl Body {
         image.map_err(|error| if self.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })
     }
 
+    /// Where the machines of the cluster are that belongs to a run's folder. What is done to them goes into our own.
+    fn site(&self, of: &Folder, vm_box: &str) -> Site {
+        self.recorder.log_file(VAGRANT_LOG, "log", None);
+        Site {
+            run: of.run().to_owned(),
+            folder: of.path().to_owned(),
+            log: self.folder.path().join(VAGRANT_LOG),
+            network: self.scenario.topology.network,
+            vm_box: vm_box.to_owned(),
+        }
+    }
+
     /// Enters the machines into the ledger and renders their Vagrantfile.
     fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage, vm_box: &str) -> Result<Fleet, Failure> {
         let topology = &self.scenario.topology;
@@ -407,24 +422,13 @@ impl Body {
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
             .create(&sockets)
             .map_err(|error| broken(format!("{} cannot be made: {error}", sockets.display())))?;
-        let site = site(&self.folder, &self.scenario, vm_box);
+        let site = self.site(&self.folder, vm_box);
         let rendering = provider.rendering(topology, &site, Some(image));
         let vagrantfile = vagrant::render(topology, &site, provider.name(), rendering).map_err(broken)?;
         self.recorder.config_file("vagrant/Vagrantfile", None, &vagrantfile, &[]);
-        self.recorder.log_file("logs/vagrant.log", "log", None);
         let path = self.folder.path().join("vagrant/Vagrantfile");
         std::fs::write(&path, vagrantfile).map_err(|error| broken(format!("{}: {error}", path.display())))?;
         Ok(Fleet::new(provider, site, topology, sockets, self.recorder.clone()))
-    }
-}
-
-/// Where the machines of the cluster are that belongs to a run's folder.
-fn site(folder: &Folder, scenario: &Scenario, vm_box: &str) -> Site {
-    Site {
-        run: folder.run().to_owned(),
-        folder: folder.path().to_owned(),
-        network: scenario.topology.network,
-        vm_box: vm_box.to_owned(),
     }
 }
 

@@ -63,6 +63,7 @@ impl Rig {
         let site = Site {
             run,
             folder: folder.path().to_owned(),
+            log: folder.path().join("logs/vagrant.log"),
             network: topology.network,
             vm_box: std::env::var("QUORATE_BOX").unwrap_or_else(|_| DEFAULT_BOX.to_owned()),
         };
@@ -126,16 +127,12 @@ impl Rig {
     }
 
     fn vagrant(&self) -> vagrant::Vagrant {
-        vagrant::Vagrant::new(self.vagrant_folder(), self.truth.name(), self.log())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.site.folder.join("logs/vagrant.log")
+        vagrant::Vagrant::new(self.vagrant_folder(), self.truth.name(), self.site.log.clone())
     }
 
     /// What Vagrant said last.
     pub(super) fn vagrant_said(&self) -> String {
-        let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let said = std::fs::read_to_string(&self.site.log).unwrap_or_default();
         // A trace of Ruby's calls says little.
         let lines: Vec<&str> = said.lines().filter(|line| !line.contains(":in `")).collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
