@@ -12,7 +12,7 @@ use crate::event::What;
 use crate::record::Recorder;
 
 /// The time between two looks.
-const EVERY: Duration = Duration::from_millis(250);
+const EVERY: Duration = Duration::from_millis(500);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
