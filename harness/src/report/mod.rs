@@ -3,6 +3,7 @@
 //! [`history`] reads the events back, [`summary`] is the one fold that judges, measures and orders them, and the other
 //! modules only write a [`Summary`] down: on the terminal while it happens, as JSON, as Markdown, as text, as a page.
 
+pub mod always;
 pub mod api;
 pub mod critical;
 pub mod history;

@@ -185,6 +185,9 @@ impl Log {
         for (step, (title, line, deadline)) in steps.into_iter().enumerate() {
             self.add(0.1, What::StepPlanned { step, title: title.to_owned(), line, deadline });
         }
+        for (invariant, line) in [("api: outage-below 15s", 5), ("writes: none-lost", 6)] {
+            self.add(0.1, What::InvariantPlanned { invariant: invariant.to_owned(), line });
+        }
         let (name, reason) = ("docker".to_owned(), "no hypervisor here, and a Docker daemon answers".to_owned());
         self.add(0.1, What::Provider { name, reason });
     }

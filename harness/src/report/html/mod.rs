@@ -162,6 +162,7 @@ struct Page {
     lanes: Vec<Lane>,
     work: Vec<Row>,
     steps: Vec<script::Told>,
+    always: Vec<script::Promise>,
     lines: Vec<script::Line>,
     moments: Vec<moments::Line>,
     left_out: usize,
@@ -187,7 +188,8 @@ impl Page {
         let files = Files::of(events, summary.run.started);
         let bands = bands(&summary.faults, end);
         let (moments, left_out) = moments::moments(events, summary, &files);
-        let steps = script::steps(events, summary, scenario(events));
+        let text = scenario(events);
+        let (steps, always) = (script::steps(events, summary, text), script::always(summary, text));
         let work = |span: &&Span| span.machine.is_none() && span.step.is_none();
         let work = summary.spans.iter().filter(work).map(|span| worked(span, end)).collect();
         Self {
@@ -202,8 +204,9 @@ impl Page {
             cluster: cluster(events, summary, end),
             lanes: lanes(events, &summary.spans, &bands, end),
             work: numbered("work", "work", stacked(thinned(work, end))).collect(),
-            lines: script::lines(scenario(events), &steps),
+            lines: script::lines(text, &steps, &always),
             steps,
+            always,
             moments,
             left_out,
             files,
