@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::around::around;
 use super::span::Outcome;
-use super::words::{around, fault, label, limit, moment, time};
+use super::words::{fault, label, limit, moment, time};
 use super::{History, Summary};
 use crate::compare;
 use crate::comparison::Comparison;

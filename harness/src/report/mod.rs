@@ -5,6 +5,8 @@
 
 pub mod always;
 pub mod api;
+mod around;
+mod cause;
 pub mod critical;
 pub mod history;
 pub mod html;

@@ -5,11 +5,13 @@ use std::path::Path;
 use crate::compare;
 use crate::event::{Event, Verdict};
 
+use super::around::around;
+use super::cause::{Cause, called, commands};
 use super::critical::CriticalPath;
 use super::paint::Paint;
 use super::span::{Outcome, Step};
 pub use super::words::time;
-use super::words::{Moment, around, fault, label, limit, mark, moment};
+use super::words::{fault, label, limit, mark, moment};
 use super::{History, Summary};
 
 /// How text is laid out.
@@ -64,7 +66,7 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
     if let Some(width) = style.width {
         lines = lines.iter().map(|line| cut(line, Some(width))).collect();
     }
-    lines.extend(verdict(&summary, &around(&history.events, &summary), evidence, style));
+    lines.extend(verdict(&history.events, &summary, evidence, style));
     lines
 }
 
@@ -136,12 +138,13 @@ fn path_lines(path: &CriticalPath, paint: Paint) -> Vec<String> {
 }
 
 /// How it ended and why, what happened around it, and where to look.
-pub(super) fn verdict(summary: &Summary, around: &[Moment], evidence: Option<&Path>, style: Style) -> Vec<String> {
+pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Path>, style: Style) -> Vec<String> {
     let paint = Paint { color: style.color };
     let verdict = summary.verdict;
     let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
     let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
     lines.extend(wrapped(&summary.reason, "  ", style.width));
+    let around = around(events, summary);
     if !around.is_empty() {
         lines.extend([String::new(), paint.bold("What happened around it")]);
         let room = style.width.map(|width| width.saturating_sub(13));
@@ -154,6 +157,11 @@ pub(super) fn verdict(summary: &Summary, around: &[Moment], evidence: Option<&Pa
             lines.extend(there.iter().filter(|path| path.exists()).map(|path| format!("          {}", path.display())));
         }
     }
+    if let Some(cause) = Cause::of(summary) {
+        let commands = commands(events, summary, &cause, &called(summary, evidence));
+        let heads = ["logs"].into_iter().chain(std::iter::repeat(""));
+        lines.extend(heads.zip(commands).map(|(head, command)| format!("{head:<9} {command}")));
+    }
     lines
 }
 
@@ -164,13 +172,6 @@ pub(super) fn short(summary: &Summary, evidence: Option<&Path>, style: Style) ->
     let mut lines = vec![format!("{verdict}  {}: {}", summary.run.scenario, summary.reason)];
     lines.extend(evidence.map(|folder| format!("evidence  {}", folder.display())));
     lines
-}
-
-/// All events of `events` that matter around a failure, and the summary that says what failed.
-pub(super) fn ending(events: &[Event]) -> (Summary, Vec<Moment>) {
-    let summary = Summary::of(events);
-    let around = around(events, &summary);
-    (summary, around)
 }
 
 /// `text` cut to `width` columns.

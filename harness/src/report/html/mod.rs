@@ -24,10 +24,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::compare;
-use crate::event::{Event, Verdict, What};
+use crate::event::{Event, What};
 
+use super::around::around;
+use super::cause::{self, Cause};
 use super::span::{Outcome, Span};
-use super::words::{around, limit, moment, phase, time, turning_point};
+use super::words::{limit, moment, phase, time};
 use super::{History, Summary};
 use bands::{Band, bands};
 use chart::{Chart, chart};
@@ -173,13 +175,16 @@ struct Page {
 #[derive(Debug, Serialize)]
 struct Failure {
     at: f64,
+    /// The invariant that was violated, if it is that, and its line.
+    invariant: Option<String>,
+    line: Option<u32>,
     /// The step's number, from 1, and its line.
     step: Option<(usize, u32)>,
     title: String,
     around: Vec<(f64, String)>,
     logs: Vec<Link>,
-    /// The machines that it is about, or all.
-    machines: Vec<String>,
+    /// What to say at a terminal to read more.
+    commands: Vec<String>,
 }
 
 impl Page {
@@ -240,51 +245,23 @@ fn seed(events: &[Event]) -> u64 {
 }
 
 fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure> {
-    if summary.verdict == Verdict::Passed {
-        return None;
-    }
-    let at = turning_point(summary).unwrap_or(summary.run.seconds);
-    let culprit = summary.spans.iter().find(|span| span.outcome == summary.verdict.into() && span.end == Some(at));
-    let culprit = culprit.or_else(|| summary.spans.iter().rev().find(|span| span.outcome == Outcome::Unfinished));
-    let step = culprit.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
-    let from = culprit.map_or(at, |span| span.start);
-    let (machines, named) = named(files, summary, culprit, at);
-    let about = if named == 0 { machines.clone() } else { machines[..named].to_vec() };
+    let cause = Cause::of(summary)?;
+    let step = cause.span.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
+    let from = cause.span.map_or(cause.at, |span| span.start);
+    let (machines, _) = cause::machines(events, summary, &cause);
+    let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
+    let invariant = cause.violation.map(|violation| violation.invariant.clone());
+    let line = |invariant: &String| summary.always.iter().find(|it| it.invariant == *invariant).map(|it| it.line);
     Some(Failure {
-        at,
+        at: cause.at,
+        line: invariant.as_ref().and_then(line),
+        invariant,
         step: step.map(|step| (step.step + 1, step.line)),
-        title: culprit.map_or_else(String::new, |span| super::words::label(None, span.machine.as_deref(), &span.title)),
+        title: cause.span.map_or_else(String::new, title),
         around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
-        logs: logs(files, &machines, from, at),
-        machines: about,
+        logs: logs(files, &machines, from, cause.at),
+        commands: cause::commands(events, summary, &cause, &summary.run.id),
     })
-}
-
-/// The machines of which there are logs, those first on which a fault lasted at a moment or that a reason or the work that
-/// failed names, and how many these are.
-fn named(files: &Files, summary: &Summary, culprit: Option<&Span>, at: f64) -> (Vec<String>, usize) {
-    let said = culprit.map(|span| [Some(&span.title), span.message.as_ref(), span.machine.as_ref()]);
-    let said: Vec<&String> = said.into_iter().flatten().flatten().chain([&summary.reason]).collect();
-    let mut machines: Vec<String> = files.logs.iter().filter_map(|log| log.machine.clone()).collect();
-    machines.sort_unstable();
-    machines.dedup();
-    let names = |said: &str, machine: &str| {
-        // Nearly all that is seen of the API is seen through the balancer, whoever is the cause.
-        let said = said.replace("through the balancer", "");
-        said.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == machine)
-    };
-    let befallen = |machine: &str| {
-        let last = summary.faults.iter().rfind(|fault| fault.machine == machine && fault.at <= at);
-        last.is_some_and(|fault| !fault.heals)
-    };
-    let rank = |machine: &String| match machine.as_str() {
-        name if befallen(name) => 0,
-        name if said.iter().any(|said| names(said, name)) => 1,
-        _ => 2,
-    };
-    machines.sort_by_key(rank);
-    let count = machines.iter().filter(|machine| rank(machine) < 2).count();
-    (machines, count)
 }
 
 /// The logs of the work that was under way from a moment to another, and of the machines at the second.

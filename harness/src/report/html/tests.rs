@@ -1,6 +1,7 @@
 //! The page as a whole.
 
 use super::*;
+use crate::event::Verdict;
 use crate::report::history::{self, Cut};
 use crate::report::support::{self, Log};
 
