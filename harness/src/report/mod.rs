@@ -17,6 +17,7 @@ pub mod markdown;
 pub mod numbers;
 pub mod observed;
 mod paint;
+mod rows;
 pub mod schema;
 pub mod span;
 pub mod summary;

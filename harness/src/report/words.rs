@@ -146,6 +146,12 @@ impl Told {
     }
 }
 
+/// A step in a column of so many: its number is as wide as the widest.
+pub(super) fn numbered(step: usize, of: usize, title: &str) -> String {
+    let digits = of.max(step + 1).to_string().len();
+    format!("step {:>digits$}  {title}", step + 1)
+}
+
 /// How a span is called: by its step, or by its machine.
 pub(super) fn label(step: Option<usize>, machine: Option<&str>, title: &str) -> String {
     match (step, machine) {

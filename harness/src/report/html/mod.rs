@@ -28,6 +28,7 @@ use crate::event::{Event, What};
 
 use super::around::around;
 use super::cause::{self, Cause};
+use super::rows::rows;
 use super::span::{Outcome, Span};
 use super::words::{limit, moment, phase, time};
 use super::{History, Summary};
@@ -66,7 +67,7 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
         page => Value::from(Serde(&page)),
         run => Value::from(Serde(&summary.run)),
         summary => Value::from(Serde(&summary)),
-        numbers => numbers(&summary),
+        numbers => rows(&summary).into_iter().map(|row| [row.name, row.value, row.more]).collect::<Vec<_>>(),
         comparisons => summary.comparisons.iter().map(|it| compare::text::lines(it).join("\n")).collect::<Vec<_>>(),
         ticks => ticks(end),
         seed => seed(&history.events),
@@ -107,25 +108,6 @@ fn class(outcome: Outcome) -> &'static str {
         Outcome::Unfinished => "unfinished",
         Outcome::NotReached => "not-reached",
     }
-}
-
-/// The key numbers as name, value, and what explains it.
-fn numbers(summary: &Summary) -> Vec<[String; 3]> {
-    let mut rows: Vec<[String; 3]> =
-        summary.numbers.iter().map(|it| [it.to_string(), time(it.seconds), String::new()]).collect();
-    if let Some(api) = &summary.api {
-        let share = format!("{} of {}", api.failed, api.samples);
-        rows.push(["API: longest outage".to_owned(), time(api.longest_outage), String::new()]);
-        rows.push(["API: failed requests".to_owned(), format!("{:.1} %", api.failed_percent), share]);
-        if let Some(it) = api.latency_ms {
-            let more = format!("p95 {:.0}, p99 {:.0}, max {:.0} ms", it.p95, it.p99, it.max);
-            rows.push(["API: median latency".to_owned(), format!("{:.0} ms", it.median), more]);
-        }
-    }
-    if summary.watch_cuts > 0 {
-        rows.push(["watches cut".to_owned(), summary.watch_cuts.to_string(), String::new()]);
-    }
-    rows
 }
 
 /// Round moments for an axis without a script: at most ten, at least one.
