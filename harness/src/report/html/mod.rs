@@ -14,6 +14,8 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
@@ -42,11 +44,11 @@ const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 
-/// The page of a run.
-pub fn html(history: &History) -> Result<String, minijinja::Error> {
+/// The page of a run. Where its folder `evidence` is known, links lead to files as they lie there, compressed or not.
+pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, minijinja::Error> {
     let summary = history.summary();
     let (started, end) = (summary.run.started, summary.run.seconds.max(f64::EPSILON));
-    let page = Page::of(&history.events, &summary, end);
+    let page = Page::of(&history.events, &summary, end, evidence);
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -58,6 +60,7 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
     environment.add_filter("limit", limit);
     environment.add_template("report.html", TEMPLATE)?;
     let data = Data {
+        run: &summary.run.id,
         start: started.as_millisecond(),
         end,
         top: page.chart.as_ref().map_or(0.0, |chart| chart.top),
@@ -120,6 +123,8 @@ fn ticks(end: f64) -> Vec<f64> {
 /// What the script reads.
 #[derive(Debug, Serialize)]
 struct Data<'a> {
+    /// What commands call the run.
+    run: &'a str,
     /// When the run started, in milliseconds of the epoch.
     start: i64,
     /// Its length in seconds.
@@ -170,9 +175,9 @@ struct Failure {
 }
 
 impl Page {
-    fn of(events: &[Event], summary: &Summary, end: f64) -> Self {
+    fn of(events: &[Event], summary: &Summary, end: f64, evidence: Option<&Path>) -> Self {
         let (reason, details) = told(&summary.reason);
-        let files = Files::of(events, summary.run.started);
+        let files = Files::of(events, &summary.run, evidence);
         let bands = bands(&summary.faults, end);
         let (moments, left_out) = moments::moments(events, summary, &files);
         let text = scenario(events);

@@ -70,11 +70,13 @@
     const journal = machine && document.querySelector(`#work a[data-journal="${CSS.escape(machine)}"]`);
     if (journal) {
       const link = document.createElement("a");
+      const packed = "packed" in journal.dataset;
       const minutes = [0, 1, 2].map((later) => new Date(data.start + at * 1000 + later * 60000).toISOString().slice(0, 16));
       const fragment = minutes.map((minute) => "text=" + minute.replaceAll("-", "%2D").replaceAll(":", "%3A")).join("&");
-      link.href = `${journal.getAttribute("href")}#:~:${fragment}`;
-      link.textContent = `journal of ${machine} at this moment`;
+      link.href = journal.getAttribute("href") + (packed ? "" : `#:~:${fragment}`);
+      link.textContent = packed ? `journal of ${machine}, compressed` : `journal of ${machine} at this moment`;
       panel.append(" ", link);
+      if (packed) panel.append(`: quorate logs ${data.run} ${machine} --around ${at.toFixed(1)}s`);
     }
     panel.hidden = false;
     mark(at);

@@ -6,7 +6,7 @@ use crate::report::history::{self, Cut};
 use crate::report::support::{self, Log};
 
 fn page(events: Vec<Event>) -> String {
-    html(&History { events, cut: None }).unwrap()
+    html(&History { events, cut: None }, None).unwrap()
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_log_that_is_cut_anywhere_makes_a_page_that_says_where_it_ends() {
         let history = history::parse(&whole[..end], std::path::Path::new("events.jsonl")).unwrap();
         let Some(Cut { line, .. }) = history.cut else { panic!("not cut at {end}") };
         assert!(line <= lines);
-        let page = html(&history).unwrap();
+        let page = html(&history, None).unwrap();
         assert!(page.contains(&format!("in the middle of line {line}")), "{end}");
         assert!(page.contains("The log of events ends here, after"), "{end}");
     }
