@@ -147,6 +147,20 @@ impl Log {
         self.add(at, What::Fault { step, verb, machine, service, detail, heals, begun: wall(at), proof });
     }
 
+    pub(crate) fn partition(&mut self, at: f64, machine: &str, detail: &str) {
+        self.network(at, "partition", machine, detail, false);
+    }
+
+    pub(crate) fn heal(&mut self, at: f64, machine: &str, detail: &str) {
+        self.network(at, "restore", machine, detail, true);
+    }
+
+    fn network(&mut self, at: f64, verb: &str, machine: &str, detail: &str, heals: bool) {
+        let (step, service, detail) = (None, None, Some(detail.to_owned()));
+        let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), "seen".to_owned());
+        self.add(at, What::Fault { step, verb, machine, service, detail, heals, begun: wall(at), proof });
+    }
+
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
         self.add(

@@ -37,7 +37,7 @@ use super::{History, Summary};
 use bands::{Band, bands};
 use chart::{Chart, chart};
 use files::{Files, Link};
-use lanes::{Lane, lanes, numbered, worked};
+use lanes::{Lane, lanes, numbered, watched, worked};
 use piece::{Piece, Row, Track, stacked, thinned};
 
 const TEMPLATE: &str = include_str!("report.html");
@@ -276,6 +276,7 @@ fn phases(summary: &Summary, end: f64) -> Vec<Piece> {
 
 /// What is of no single machine: watches that were cut, and what was violated or noted.
 fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
+    let watched = watched(events, &summary.spans, end);
     let mut watches: std::collections::BTreeMap<&str, Track> = std::collections::BTreeMap::new();
     for event in events {
         let What::Watch { of, connected, error } = &event.what else { continue };
@@ -283,7 +284,7 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
         let class = if *connected { "" } else { "down" };
         watches.entry(of).or_default().turn(event.at, class, "", format!("the watch of {of} is cut{error}"));
     }
-    let mut cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, end)).collect();
+    let mut cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, watched)).collect();
     cuts.sort_by(|one, other| one.from.total_cmp(&other.from));
     let at_once = |at, class: &str, title| {
         let (class, short) = (class.to_owned(), String::new());
