@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::compare;
 use crate::event::{Event, Verdict};
+use crate::pack;
 
 use super::around::around;
 use super::cause::{Cause, called, commands};
@@ -15,8 +16,8 @@ pub use super::words::time;
 use super::words::{fault, label, limit, mark, moment, numbered};
 use super::{History, Summary};
 
-/// Titles of steps that are wider than this stand out of their column.
-const TITLE: usize = 64;
+/// The least that is left of a step's title on a narrow terminal.
+const TITLE: usize = 24;
 
 /// How text is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -87,11 +88,13 @@ fn step_lines(steps: &[Step], style: Style) -> Vec<String> {
     let bound = |step: &Step| step.deadline.map_or(String::new(), |deadline| format!(" of {}", limit(deadline)));
     let took = |step: &Step| step.seconds.map_or_else(|| "-".to_owned(), time);
     let wide = |cell: &dyn Fn(&Step) -> String| steps.iter().map(|it| cell(it).chars().count()).max().unwrap_or(0);
-    let titles = wide(&|step| numbered(step.step, steps.len(), &step.title)).min(TITLE);
     let (takes, bounds) = (wide(&took), wide(&bound));
+    let rest = "  ✓    ".chars().count() + takes + bounds + "  line 9999".len();
+    let room = style.width.map_or(usize::MAX, |width| width.saturating_sub(rest).max(TITLE));
+    let titles = wide(&|step| numbered(step.step, steps.len(), &step.title)).min(room);
     let mut lines = Vec::new();
     for step in steps {
-        let title = numbered(step.step, steps.len(), &step.title);
+        let title = cut(&numbered(step.step, steps.len(), &step.title), Some(titles));
         let title = format!("{}  {title:<titles$}", mark(step.outcome));
         lines.push(format!(
             "  {}  {:>takes$}{}  {}",
@@ -147,7 +150,8 @@ pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Pat
         lines.extend([String::new(), format!("evidence  {}", folder.display())]);
         if verdict != Verdict::Passed {
             let there = ["report.html", "report.json", "events.jsonl"].map(|name| folder.join(name));
-            lines.extend(there.iter().filter(|path| path.exists()).map(|path| format!("          {}", path.display())));
+            let there = there.iter().filter_map(|path| pack::find(path));
+            lines.extend(there.map(|path| format!("          {}", path.display())));
         }
     }
     if let Some(cause) = Cause::of(summary) {
