@@ -23,6 +23,7 @@ enum Part {
     Machine,
     Node,
     Etcd,
+    Api,
     Lease(String),
     Pod(String),
 }
@@ -49,6 +50,7 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
                 Part::Machine => ("machine".to_owned(), "machine"),
                 Part::Node => ("node".to_owned(), "node"),
                 Part::Etcd => ("etcd".to_owned(), "etcd"),
+                Part::Api => ("API server".to_owned(), "api-server"),
                 Part::Lease(component) => (component, "lease"),
                 Part::Pod(owner) => (format!("pod of {owner}"), "pod"),
             };
@@ -170,6 +172,11 @@ fn turn(tracks: &mut Tracks, event: &Event) {
             let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
             track(machine, Part::Etcd, class, short, format!("etcd on {machine}: {short}{error}"));
         }
+        What::Readyz { machine, ready, error, .. } => {
+            let (class, short) = if *ready { ("up", "ready") } else { ("down", "not ready") };
+            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+            track(machine, Part::Api, class, short, format!("the API server on {machine} is {short}{error}"));
+        }
         What::Pod { owner, pod, node: Some(node), phase, ready, terminating, .. } => {
             let (class, short) = match (phase.as_str(), ready, terminating) {
                 ("absent", ..) => ("", ""),
@@ -286,6 +293,19 @@ mod tests {
         let rows = rows(&log.finish(), "m1");
         let classes: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.2.as_str())).collect();
         assert_eq!(classes, [(1.0, "up"), (2.0, "isolated"), (4.0, "up"), (5.0, "isolated"), (6.0, "down")]);
+    }
+
+    #[test]
+    fn an_api_server_that_is_asked_directly_has_a_row() {
+        let mut log = Log::new("readyz");
+        for (at, ready) in [(1.0, false), (2.0, true), (6.0, false)] {
+            let error = (!ready).then(|| "no answer within 2s".to_owned());
+            log.add(at, What::Readyz { machine: "m1".to_owned(), ready, status: None, error });
+        }
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let drawn = [(1.0, 2.0, "down".to_owned()), (2.0, 6.0, "up".to_owned()), (6.0, 9.0, "down".to_owned())];
+        assert_eq!(rows, [("API server".to_owned(), drawn.to_vec())]);
     }
 
     #[test]
