@@ -139,6 +139,13 @@ pub enum What {
         /// Seconds after which the step fails.
         deadline: Option<f64>,
     },
+    /// An invariant of the scenario, before anything starts.
+    InvariantPlanned {
+        /// What must hold, as violations of it name it.
+        invariant: String,
+        /// The line of the scenario's file where it stands, from 1.
+        line: u32,
+    },
     /// A span of work starts.
     SpanStarted {
         /// Its id.

@@ -13,6 +13,11 @@ const END: &str = "gz";
 /// The end of the name of one that is not complete yet.
 const PART: &str = "gz.part";
 
+/// Whether a file's name says that it is compressed.
+pub fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == END)
+}
+
 /// Where the file `path` lies, as it is or compressed, if it is there.
 pub fn find(path: &Path) -> Option<PathBuf> {
     [path.to_owned(), with_end(path, END)].into_iter().find(|path| path.is_file())
@@ -22,11 +27,7 @@ pub fn find(path: &Path) -> Option<PathBuf> {
 pub fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let found = find(path).unwrap_or_else(|| path.to_owned());
     let file = BufReader::new(File::open(&found)?);
-    if found.extension().is_some_and(|end| end == END) {
-        Ok(Box::new(MultiGzDecoder::new(file)))
-    } else {
-        Ok(Box::new(file))
-    }
+    if is_packed(&found) { Ok(Box::new(MultiGzDecoder::new(file))) } else { Ok(Box::new(file)) }
 }
 
 /// Puts the compressed file in the place of `path`. At any moment one of them is there whole.

@@ -134,13 +134,18 @@ impl Browser {
         for kind in ["rawKeyDown", "keyUp"] {
             let code = match key {
                 "Tab" => 9,
+                "Enter" => 13,
                 "ArrowLeft" => 37,
                 "ArrowUp" => 38,
                 "ArrowRight" => 39,
                 "ArrowDown" => 40,
                 _ => 0,
             };
-            let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            let mut event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            // What activates a button is the character, not the key.
+            if (kind, key) == ("rawKeyDown", "Enter") {
+                (event["type"], event["text"]) = ("keyDown".into(), "\r".into());
+            }
             self.call("Input.dispatchKeyEvent", &event);
         }
     }

@@ -117,6 +117,22 @@ fn what_is_pointed_at_tapped_or_reached_by_keys_says_exactly_what_it_is() {
     let (x, y) = place(&mut browser, stopped);
     browser.tap(x, y);
     assert!(said(&mut browser).contains("master2 is stopped"));
+    // It is closed by a finger, and by keys that go on where it was about.
+    let hidden = "document.querySelector('.panel').hidden";
+    let size = browser.eval(
+        "(() => { const it = document.querySelector('.close').getBoundingClientRect();
+            return [it.width, it.height, it.left + it.width / 2, it.top + it.height / 2]; })()",
+    );
+    let size: Vec<f64> = size.as_array().unwrap().iter().map(|it| it.as_f64().unwrap()).collect();
+    assert!(size[0] >= 44.0 && size[1] >= 44.0, "{size:?}");
+    browser.tap(size[2], size[3]);
+    assert_eq!(browser.eval(&format!("new Promise((done) => setTimeout(() => done({hidden}), 500))")), true);
+    browser.eval("document.querySelector('.lane[data-machine=master2] .node .piece').focus()");
+    assert_eq!(browser.eval(hidden), false);
+    browser.eval("document.querySelector('.close').focus()");
+    browser.press("Enter");
+    assert_eq!(browser.eval(hidden), true);
+    assert_eq!(browser.eval("document.activeElement.className"), "scroller");
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
@@ -140,6 +156,23 @@ fn every_verdict_is_read_at_the_first_glance_on_every_screen() {
             assert!(wide <= f64::from(screen.width), "{words}: the page is {wide} wide on {screen:?}");
             assert_eq!(browser.console(), Vec::<String>::new(), "{words}");
         }
+    }
+}
+
+#[test]
+fn the_axis_can_be_read_from_its_first_moment_to_its_last() {
+    let (folder, mut browser) = opened(&jsonl(&short(Verdict::Failed).events()));
+    for (screen, last) in [(DESK, "100"), (PHONE, "90")] {
+        browser.open(&folder.path().join("report.html"), screen);
+        browser.eval("document.querySelector('[data-zoom=all]').click()");
+        let cut = "(() => { const track = document.querySelector('.axis .track').getBoundingClientRect();
+            const ticks = [...document.querySelectorAll('.axis .track span')].map((it) => [it.textContent, it.getBoundingClientRect()]);
+            return { last: ticks.at(-1)[0], cut: ticks.filter(([, it]) => it.right > track.right + 0.5 || it.left < track.left - 0.5)
+                .map(([text]) => text), over: ticks.filter(([, it], n) => n > 0 && it.left < ticks[n - 1][1].right - 0.5)
+                .map(([text]) => text) }; })()";
+        let axis = browser.eval(cut);
+        assert_eq!(axis["last"], last, "{axis}");
+        assert_eq!((&axis["cut"], &axis["over"]), (&Value::Array(vec![]), &Value::Array(vec![])), "{screen:?}");
     }
 }
 

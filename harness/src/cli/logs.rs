@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::report::history;
-use crate::report::logs::{Around, read, window};
+use crate::report::logs::{Around, much, read, window};
 
 use super::which;
 
@@ -34,7 +34,8 @@ fn write(args: &Args) -> Result<(), Box<dyn Error>> {
     let history = history::read(&run.log)?;
     let window = window(&history, args.around, args.margin)?;
     let said = read(&history, &run.folder, &args.machine, &window)?;
-    for note in &said.notes {
+    let much = much(&said, &window, args.margin);
+    for note in said.notes.iter().chain(&much) {
         writeln!(anstream::stderr(), "note: {note}")?;
     }
     let mut out = anstream::stdout();

@@ -59,8 +59,8 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     if !scenario.always.is_empty() {
         let _ = writeln!(out, "\nalways, from the first expectation that holds");
     }
-    for invariant in &scenario.always {
-        let _ = writeln!(out, "  {invariant}");
+    for always in &scenario.always {
+        let _ = writeln!(out, "  {} (line {})", always.invariant, always.line);
     }
     let _ = writeln!(out, "\nsteps");
     for (index, step) in plan.steps.iter().enumerate() {

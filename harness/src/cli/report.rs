@@ -47,7 +47,7 @@ fn write(args: &Args) -> Result<(), Box<dyn Error>> {
     match args.format {
         Format::Json => json::write(&history.summary(), &mut out)?,
         Format::Junit => junit::write(&[(&history.summary(), &run.folder)], &mut out)?,
-        Format::Html => out.write_all(html::html(&history)?.as_bytes())?,
+        Format::Html => out.write_all(html::html(&history, Some(&run.folder))?.as_bytes())?,
         Format::Markdown => out.write_all(markdown::markdown(&history, Some(&run.folder)).as_bytes())?,
         Format::Text => {
             let tty = std::io::stdout().is_terminal();

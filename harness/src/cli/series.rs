@@ -160,7 +160,7 @@ pub(super) fn report(folder: &Path) -> Result<(), Box<dyn Error>> {
 /// Writes a run's reports into its folder.
 fn reports(folder: &Path, history: &History) -> Result<(), Box<dyn Error>> {
     json::write(&history.summary(), std::fs::File::create(folder.join("report.json"))?)?;
-    Ok(std::fs::write(folder.join("report.html"), html::html(history)?)?)
+    Ok(std::fs::write(folder.join("report.html"), html::html(history, Some(folder))?)?)
 }
 
 fn log(folder: &Path) -> PathBuf {

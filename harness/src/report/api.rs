@@ -1,5 +1,7 @@
 //! What clients of the API met, from the samples that the probe took through the balancer.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,9 @@ pub struct Api {
     pub samples: usize,
     /// How many of them failed.
     pub failed: usize,
+    /// How many of them failed at a server that was reached, by the machine that it is on.
+    #[serde(default)]
+    pub failed_by_server: BTreeMap<String, usize>,
     /// The share of failed requests, in percent.
     pub failed_percent: f64,
     /// Seconds of the longest time without a good answer.
@@ -95,11 +100,22 @@ pub(super) fn api(events: &[Event], from: f64, to: f64) -> Option<Api> {
     Some(Api {
         samples: samples.len(),
         failed,
+        failed_by_server: by_server(events, from, to),
         failed_percent: (1e4 * failed as f64 / samples.len() as f64).round() / 1e2,
         longest_outage: longest,
         outages,
         latency_ms: latency(good.collect()),
     })
+}
+
+fn by_server(events: &[Event], from: f64, to: f64) -> BTreeMap<String, usize> {
+    let mut failed = BTreeMap::new();
+    for event in events.iter().filter(|event| (from..=to).contains(&event.at)) {
+        if let What::ApiSample { ok: false, server: Some(server), .. } = &event.what {
+            *failed.entry(server.clone()).or_default() += 1;
+        }
+    }
+    failed
 }
 
 fn outages(samples: &[Sample], end: f64) -> Vec<Outage> {
@@ -174,6 +190,19 @@ mod tests {
         let api = figures(&samples, 0.0, 10.0).unwrap();
         assert_eq!((api.samples, api.failed, api.failed_percent), (101, 1, 0.99));
         assert_eq!(api.latency_ms, Some(Latency { median: 50.0, p95: 95.0, p99: 99.0, max: 100.0 }));
+    }
+
+    #[test]
+    fn failed_requests_are_counted_by_the_server_that_was_reached() {
+        let mut log = Log::new("servers");
+        for (at, ok, server) in
+            [(1.0, false, Some("m1")), (2.0, true, Some("m1")), (3.0, false, None), (9.0, false, Some("m2"))]
+        {
+            let (server, status) = (server.map(str::to_owned), (!ok).then_some(500));
+            log.add(at, What::ApiSample { ok, status, latency_ms: 5.0, server, error: None });
+        }
+        let failed = api(&log.finish(), 0.0, 5.0).unwrap().failed_by_server;
+        assert_eq!(failed, BTreeMap::from([("m1".to_owned(), 1)]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Times are those of the machines' clocks. Where a machine's clock is not the host's, its lines lie beside the events
 //! by as much as the clocks differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::History;
 use super::words::describe;
+use crate::event::{Event, What};
 use crate::pack;
 
 /// Something that was said.
@@ -38,12 +39,14 @@ pub struct Said {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no evidence of that machine.
-    #[error("there is no evidence of a machine `{machine}`; there is of: {}", known.iter().cloned().collect::<Vec<_>>().join(", "))]
+    #[error("there is no evidence of a machine `{machine}`; {}", there_is(known, logs))]
     Machine {
         /// What was asked for.
         machine: String,
         /// The machines of which there is evidence.
         known: BTreeSet<String>,
+        /// What the run's own work has said, as files within its folder.
+        logs: BTreeSet<String>,
     },
     /// The run has no such step.
     #[error("there is no step {step}: the scenario has {steps}")]
@@ -69,6 +72,33 @@ pub enum Error {
     },
 }
 
+/// What else there is to read.
+fn there_is(known: &BTreeSet<String>, logs: &BTreeSet<String>) -> String {
+    match (known.is_empty(), logs.is_empty()) {
+        (false, _) => format!("there is of: {}", listed(known)),
+        (true, false) => format!("the run has gathered none of any. Its own work has left: {}", listed(logs)),
+        (true, true) => "the run has gathered none of any; `quorate report` shows its events".to_owned(),
+    }
+}
+
+/// The first few, and how many more.
+fn listed(all: &BTreeSet<String>) -> String {
+    const FEW: usize = 6;
+    let few = all.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
+    if all.len() > FEW { format!("{few}, and {} more", all.len() - FEW) } else { few }
+}
+
+/// What the run's own work has said, as files within its folder that are there.
+fn own_logs(history: &History, folder: &Path) -> BTreeSet<String> {
+    let path = |event: &Event| match &event.what {
+        What::File { path, role, .. } if role == "log" => pack::find(&folder.join(path)),
+        _ => None,
+    };
+    let found = history.events.iter().filter_map(path);
+    let within = found.filter_map(|path| Some(path.strip_prefix(folder).ok()?.to_string_lossy().into_owned()));
+    within.collect()
+}
+
 /// The moment that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Around {
@@ -76,6 +106,26 @@ pub enum Around {
     Step(usize),
     /// Seconds since the run's start.
     At(f64),
+}
+
+/// What to say where there is more than anybody reads: how much, who says most of it, and how to see less.
+pub fn much(said: &Said, window: &RangeInclusive<f64>, margin: f64) -> Option<String> {
+    const MUCH: usize = 1000;
+    if said.lines.len() <= MUCH {
+        return None;
+    }
+    let mut by: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in &said.lines {
+        *by.entry(&line.source).or_default() += 1;
+    }
+    let (most, count) = by.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(format!(
+        "{} lines from {:.1} s to {:.1} s, {count} of them from {most}: `--around {:.1}s --margin 1` shows two seconds at the end of it, and `grep` a single source",
+        said.lines.len(),
+        window.start(),
+        window.end(),
+        window.end() - margin,
+    ))
 }
 
 impl std::str::FromStr for Around {
@@ -113,17 +163,22 @@ pub fn read(history: &History, folder: &Path, machine: &str, window: &RangeInclu
     if machine.is_empty() || !there.is_dir() {
         let entries = std::fs::read_dir(&machines).into_iter().flatten().flatten();
         let known = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        return Err(Error::Machine { machine: machine.to_owned(), known });
+        return Err(Error::Machine { machine: machine.to_owned(), known, logs: own_logs(history, folder) });
     }
     let start = history.events.first().map_or(Timestamp::UNIX_EPOCH, |event| event.wall);
-    let mut reader = Reader { start, window, said: Said::default() };
+    let mut reader = Reader { start, window, said: Said::default(), known: None };
     reader.events(history);
+    let own = reader.said.lines.len();
     // Earlier versions called it a log.
     for name in ["journal.txt", "journal.log"] {
         reader.file(&there.join(name), |reader, file| reader.stream(file, None))?;
     }
     for name in ["pod-logs.tar", "var-log.tar"] {
         reader.file(&there.join(name), Reader::tar)?;
+    }
+    if reader.said.lines.len() == own {
+        let note = reader.silence(machine, &own_logs(history, folder));
+        reader.said.notes.push(note);
     }
     let mut said = reader.said;
     said.lines.sort_by(|one, other| one.at.total_cmp(&other.at));
@@ -134,9 +189,26 @@ struct Reader<'a> {
     start: Timestamp,
     window: &'a RangeInclusive<f64>,
     said: Said,
+    /// From when to when the machine said anything.
+    known: Option<(f64, f64)>,
 }
 
 impl Reader<'_> {
+    /// Why a machine has no lines in the window, and what there is.
+    fn silence(&self, machine: &str, logs: &BTreeSet<String>) -> String {
+        let (from, to) = (self.window.start(), self.window.end());
+        match self.known {
+            Some((first, last)) => format!(
+                "{machine} said nothing from {from:.1} s to {to:.1} s: what was gathered of it is from {first:.1} s to {last:.1} s"
+            ),
+            None if logs.is_empty() => format!("no journal and no pod logs of {machine} were gathered"),
+            None => format!(
+                "no journal and no pod logs of {machine} were gathered; the run's own work has left: {}",
+                listed(logs)
+            ),
+        }
+    }
+
     fn events(&mut self, history: &History) {
         let within = history.events.iter().filter(|event| self.window.contains(&event.at));
         let lines = within.filter_map(|event| {
@@ -190,6 +262,9 @@ impl Reader<'_> {
                 }
                 (None, _) => None,
             };
+            if let Some(Line { at, .. }) = last {
+                self.known = self.known.map_or(Some((at, at)), |(from, to)| Some((at.min(from), at.max(to))));
+            }
             self.said.lines.extend(last.clone().filter(|line| self.window.contains(&line.at)));
         }
         Ok(())

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use super::around::around;
+use super::rows::{Row, rows};
 use super::span::Outcome;
-use super::words::{around, fault, label, limit, moment, time};
+use super::words::{fault, label, limit, moment, time};
 use super::{History, Summary};
 use crate::compare;
 use crate::comparison::Comparison;
@@ -33,7 +35,7 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
     let notes: Vec<String> =
         summary.notices.iter().map(|it| format!("| {} | {} |", moment(it.at), plain(&it.message))).collect();
     text.push_str(&table("Notes", "| At | |\n|---:|---|", &notes));
-    text.push_str(&table("Key numbers", "| | |\n|---|---:|", &numbers(&summary)));
+    text.push_str(&table("Key numbers", "| | | |\n|---|---:|---|", &numbers(&summary)));
     text.extend(summary.comparisons.iter().map(compare::text::markdown));
     text.push_str(&path(&summary));
     text.push_str(&format!("Run `{}`, {}", run.id, time(run.seconds)));
@@ -94,19 +96,8 @@ fn faults(summary: &Summary) -> Vec<String> {
 }
 
 fn numbers(summary: &Summary) -> Vec<String> {
-    let mut rows: Vec<String> =
-        summary.numbers.iter().map(|it| format!("| {} | {} |", plain(&it.to_string()), time(it.seconds))).collect();
-    if let Some(api) = &summary.api {
-        rows.push(format!("| API: longest outage | {} |", time(api.longest_outage)));
-        rows.push(format!("| API: failed requests | {} of {} |", api.failed, api.samples));
-        if let Some(it) = api.latency_ms {
-            rows.push(format!(
-                "| API: latency, median / p99 / max | {:.0} / {:.0} / {:.0} ms |",
-                it.median, it.p99, it.max
-            ));
-        }
-    }
-    rows
+    let line = |row: &Row| format!("| {} | {} | {} |", plain(&row.name), row.value, plain(&row.more));
+    rows(summary).iter().map(line).collect()
 }
 
 fn path(summary: &Summary) -> String {

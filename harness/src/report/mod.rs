@@ -3,7 +3,10 @@
 //! [`history`] reads the events back, [`summary`] is the one fold that judges, measures and orders them, and the other
 //! modules only write a [`Summary`] down: on the terminal while it happens, as JSON, as Markdown, as text, as a page.
 
+pub mod always;
 pub mod api;
+mod around;
+mod cause;
 pub mod critical;
 pub mod history;
 pub mod html;
@@ -14,6 +17,7 @@ pub mod markdown;
 pub mod numbers;
 pub mod observed;
 mod paint;
+mod rows;
 pub mod schema;
 pub mod span;
 pub mod summary;

@@ -27,6 +27,9 @@ pub struct Writes {
     pub acknowledged: usize,
     /// How many were not. Each of them may have happened all the same.
     pub unacknowledged: usize,
+    /// Seconds of the longest stretch in which none was acknowledged, between the first write and the last.
+    #[serde(default)]
+    pub longest_gap: f64,
     /// How many of all that were acknowledged were not there when they were read back last; nothing if they were not.
     pub lost: Option<usize>,
     /// How many of them were out of order.
@@ -53,6 +56,7 @@ pub struct Watch {
 pub(super) fn observed(events: &[Event], from: f64, to: f64) -> Observed {
     let mut observed = Observed::default();
     let mut term = None;
+    let mut acknowledged_last = None;
     for Event { at, what, .. } in events.iter().filter(|event| event.at <= to) {
         let within = *at >= from;
         match what {
@@ -60,8 +64,11 @@ pub(super) fn observed(events: &[Event], from: f64, to: f64) -> Observed {
                 observed.leader_elections += usize::from(within && term.is_some_and(|term| term < *new));
                 term = term.max(Some(*new));
             }
-            What::Write { acknowledged, .. } if within => {
+            What::Write { acknowledged, latency_ms, .. } if within => {
                 let writes = observed.writes.get_or_insert_default();
+                let since = acknowledged_last.unwrap_or((at - latency_ms / 1e3).max(from));
+                writes.longest_gap = writes.longest_gap.max(rounded(at - since));
+                acknowledged_last = Some(if *acknowledged { *at } else { since });
                 match acknowledged {
                     true => writes.acknowledged += 1,
                     false => writes.unacknowledged += 1,
@@ -107,7 +114,8 @@ mod tests {
         let (server, examples) = ("master1".to_owned(), Vec::new());
         log.add(15.0, What::WritesAudit { server, acknowledged: 3, last: 4, lost: 1, disordered: 0, examples });
         let observed = observed(&log.finish(), 10.0, 20.0);
-        let writes = Writes { acknowledged: 2, unacknowledged: 1, lost: Some(1), disordered: Some(0) };
+        let (acknowledged, unacknowledged, lost, disordered) = (2, 1, Some(1), Some(0));
+        let writes = Writes { acknowledged, unacknowledged, longest_gap: 2.0, lost, disordered };
         let watch = Watch { cuts: 1, longest_gap: 2.5, ..Watch::default() };
         assert_eq!(observed, Observed { writes: Some(writes), watch: Some(watch), leader_elections: 1 });
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::comparison::Comparison;
 use crate::event::{Event, Phase, Verdict, What};
 
+use super::always::{Always, always};
 use super::api::{Api, api};
 use super::critical::{CriticalPath, path};
 use super::numbers::{Number, numbers, phase};
@@ -33,6 +34,9 @@ pub struct Summary {
     /// What the run was to be made of, by name.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// The scenario's invariants, in order.
+    #[serde(default)]
+    pub always: Vec<Always>,
     /// The scenario's steps with what became of them, in order.
     pub steps: Vec<Step>,
     /// Every span of work, in the order in which they started.
@@ -169,6 +173,7 @@ impl Summary {
         Self {
             verdict: facts.verdict.unwrap_or(Verdict::Interrupted),
             reason,
+            always: always(events, &facts.violations),
             steps: steps(events, &spans),
             api: api(events, from, to),
             observed: observed(events, from, to),

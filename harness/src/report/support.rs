@@ -147,6 +147,20 @@ impl Log {
         self.add(at, What::Fault { step, verb, machine, service, detail, heals, begun: wall(at), proof });
     }
 
+    pub(crate) fn partition(&mut self, at: f64, machine: &str, detail: &str) {
+        self.network(at, "partition", machine, detail, false);
+    }
+
+    pub(crate) fn heal(&mut self, at: f64, machine: &str, detail: &str) {
+        self.network(at, "restore", machine, detail, true);
+    }
+
+    fn network(&mut self, at: f64, verb: &str, machine: &str, detail: &str, heals: bool) {
+        let (step, service, detail) = (None, None, Some(detail.to_owned()));
+        let (verb, machine, proof) = (verb.to_owned(), machine.to_owned(), "seen".to_owned());
+        self.add(at, What::Fault { step, verb, machine, service, detail, heals, begun: wall(at), proof });
+    }
+
     fn fault(&mut self, begun: f64, at: f64, step: usize, verb: &str, heals: bool, proof: &str) {
         let (verb, machine, proof) = (verb.to_owned(), "master2".to_owned(), proof.to_owned());
         self.add(
@@ -184,6 +198,9 @@ impl Log {
         ];
         for (step, (title, line, deadline)) in steps.into_iter().enumerate() {
             self.add(0.1, What::StepPlanned { step, title: title.to_owned(), line, deadline });
+        }
+        for (invariant, line) in [("api: outage-below 15s", 5), ("writes: none-lost", 6)] {
+            self.add(0.1, What::InvariantPlanned { invariant: invariant.to_owned(), line });
         }
         let (name, reason) = ("docker".to_owned(), "no hypervisor here, and a Docker daemon answers".to_owned());
         self.add(0.1, What::Provider { name, reason });
@@ -254,6 +271,23 @@ impl Log {
         self.sample(71.36, true, 12.0);
     }
 
+    pub(crate) fn step(&mut self, step: usize, title: &str, times: (f64, f64), verdict: Verdict, message: &str) {
+        let message = (verdict != Verdict::Passed).then_some(message);
+        let work = work(Phase::Scenario, title, times.0, times.1);
+        self.work(&Work { step: Some(step), verdict, message, ..work });
+    }
+
+    pub(crate) fn unexplained(&mut self, at: f64, machine: &str, message: &str) {
+        self.add(at, What::Unexplained { machine: machine.to_owned(), message: message.to_owned() });
+    }
+
+    /// Cleaning up for three seconds, the first of which goes by in vain.
+    pub(crate) fn clean_up_broken(&mut self, from: f64, message: &str) {
+        let undo = work(Phase::CleanUp, "undo what lasts", from, from + 1.0);
+        self.work(&Work { verdict: Verdict::Broken, message: Some(message), ..undo });
+        self.work(&work(Phase::CleanUp, "remove the machines", from + 1.1, from + 3.0));
+    }
+
     fn clean_up(&mut self, from: f64) {
         let evidence = self.work(&work(Phase::CleanUp, "gather evidence", from, from + 2.0));
         let destroy = work(Phase::CleanUp, "destroy the machines", from + 2.1, from + 8.9);
@@ -310,6 +344,20 @@ pub(crate) fn failed() -> Vec<Event> {
     log.finish()
 }
 
+/// The same scenario, ended by the violation of an invariant.
+pub(crate) fn violated() -> Vec<Event> {
+    let mut log = Log::new("kill-master2");
+    log.plan();
+    log.bring_up();
+    log.kill();
+    let (invariant, message) = ("api: outage-below 15s".to_owned(), "no good answer for 15.1 s");
+    log.add(158.0, What::Violation { invariant, message: message.to_owned() });
+    log.step(3, "master2 is NotReady", (70.5, 158.0), Verdict::Failed, message);
+    log.clean_up(158.1);
+    log.end(167.0, Verdict::Failed, &format!("step 4 (line 15, master2 is NotReady): {message}"));
+    log.finish()
+}
+
 fn etcd(machine: String, leader: Option<&str>, error: Option<String>) -> What {
     let (member, leader, healthy) = (None, leader.map(str::to_owned), error.is_none());
     let (members, term, revision, alarms) = (None, None, None, Vec::new());
@@ -332,7 +380,10 @@ pub(crate) fn interrupted() -> Vec<Event> {
     let mut log = Log::new("kill-master2");
     log.plan();
     let up = log.work(&work(Phase::BringUp, "vagrant up", 0.5, 10.0));
+    let (machine, state) = ("master1".to_owned(), "running".to_owned());
+    log.add(11.0, What::Machine { machine, state, proof: "docker inspect: running".to_owned() });
     let init = Work { machine: Some("master1"), after: &[up], ..work(Phase::BringUp, "kubeadm init", 10.1, 20.0) };
+    let init = Work { progress: &[(12.0, "waiting for the API server")], ..init };
     log.work(&Work { verdict: Verdict::Interrupted, message: Some("was abandoned"), ..init });
     log.clean_up(20.1);
     log.end(29.0, Verdict::Interrupted, "somebody pressed Ctrl-C");

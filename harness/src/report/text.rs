@@ -4,13 +4,20 @@ use std::path::Path;
 
 use crate::compare;
 use crate::event::{Event, Verdict};
+use crate::pack;
 
+use super::around::around;
+use super::cause::{Cause, called, commands};
 use super::critical::CriticalPath;
 use super::paint::Paint;
+use super::rows::{Row, rows};
 use super::span::{Outcome, Step};
 pub use super::words::time;
-use super::words::{Moment, around, fault, label, limit, mark, moment};
+use super::words::{fault, label, limit, mark, moment, numbered};
 use super::{History, Summary};
+
+/// The least that is left of a step's title on a narrow terminal.
+const TITLE: usize = 24;
 
 /// How text is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +40,7 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
     lines.extend(summary.artifacts.iter().map(|it| format!("with {} {} from {}", it.name, it.version, it.source)));
     if !summary.steps.is_empty() {
         lines.extend([String::new(), paint.bold("Steps")]);
-        lines.extend(summary.steps.iter().flat_map(|step| step_lines(step, style)));
+        lines.extend(step_lines(&summary.steps, style));
     }
     let injected: Vec<String> = summary
         .faults
@@ -64,7 +71,7 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
     if let Some(width) = style.width {
         lines = lines.iter().map(|line| cut(line, Some(width))).collect();
     }
-    lines.extend(verdict(&summary, &around(&history.events, &summary), evidence, style));
+    lines.extend(verdict(&history.events, &summary, evidence, style));
     lines
 }
 
@@ -75,53 +82,44 @@ fn section(lines: &mut Vec<String>, paint: Paint, title: &str, content: Vec<Stri
     }
 }
 
-fn step_lines(step: &Step, style: Style) -> Vec<String> {
+/// The steps in columns, and below each that did not pass the reason.
+fn step_lines(steps: &[Step], style: Style) -> Vec<String> {
     let paint = Paint { color: style.color };
-    let took = step.seconds.map_or_else(|| "-".to_owned(), time);
-    let bound = step.deadline.map_or(String::new(), |deadline| format!(" of {}", limit(deadline)));
-    let title = format!("{}  {}", mark(step.outcome), label(Some(step.step), None, &step.title));
-    let mut lines = vec![format!(
-        "  {}  {took:>7}{}  {}",
-        paint.outcome(step.outcome, &format!("{title:<44}")),
-        paint.dim(&format!("{bound:<10}")),
-        paint.dim(&format!("line {}", step.line)),
-    )];
-    if !matches!(step.outcome, Outcome::Passed | Outcome::NotReached) {
-        lines.extend(step.message.iter().flat_map(|message| wrapped(message, "       ", style.width)));
+    let bound = |step: &Step| step.deadline.map_or(String::new(), |deadline| format!(" of {}", limit(deadline)));
+    let took = |step: &Step| step.seconds.map_or_else(|| "-".to_owned(), time);
+    let wide = |cell: &dyn Fn(&Step) -> String| steps.iter().map(|it| cell(it).chars().count()).max().unwrap_or(0);
+    let (takes, bounds) = (wide(&took), wide(&bound));
+    let rest = "  ✓    ".chars().count() + takes + bounds + "  line 9999".len();
+    let room = style.width.map_or(usize::MAX, |width| width.saturating_sub(rest).max(TITLE));
+    let titles = wide(&|step| numbered(step.step, steps.len(), &step.title)).min(room);
+    let mut lines = Vec::new();
+    for step in steps {
+        let title = cut(&numbered(step.step, steps.len(), &step.title), Some(titles));
+        let title = format!("{}  {title:<titles$}", mark(step.outcome));
+        lines.push(format!(
+            "  {}  {:>takes$}{}  {}",
+            paint.outcome(step.outcome, &title),
+            took(step),
+            paint.dim(&format!("{:<bounds$}", bound(step))),
+            paint.dim(&format!("line {}", step.line)),
+        ));
+        if !matches!(step.outcome, Outcome::Passed | Outcome::NotReached) {
+            lines.extend(step.message.iter().flat_map(|message| wrapped(message, "       ", style.width)));
+        }
     }
     lines
 }
 
 /// Each number with what it means.
-pub(super) fn number_lines(summary: &Summary) -> Vec<String> {
-    let mut lines: Vec<String> =
-        summary.numbers.iter().map(|it| format!("{:<32} {:>9}", it.to_string(), time(it.seconds))).collect();
-    if let Some(api) = &summary.api {
-        lines.push(format!("{:<32} {:>9}", "API: longest outage", time(api.longest_outage)));
-        let share = format!("{:.1} %", api.failed_percent);
-        lines.push(format!("{:<32} {share:>9}  ({} of {})", "API: failed requests", api.failed, api.samples));
-        if let Some(it) = api.latency_ms {
-            let more = format!("(p95 {:.0}, p99 {:.0}, max {:.0})", it.p95, it.p99, it.max);
-            lines.push(format!("{:<32} {:>9}  {more}", "API: median latency", format!("{:.0} ms", it.median)));
-        }
-    }
-    let observed = &summary.observed;
-    if let Some(it) = &observed.writes {
-        let missing = it.lost.map_or("not read back".to_owned(), |lost| format!("{lost} lost"));
-        let more = format!("({} not acknowledged, {missing})", it.unacknowledged);
-        lines.push(format!("{:<32} {:>9}  {more}", "acknowledged writes", it.acknowledged));
-    }
-    if let Some(it) = &observed.watch {
-        let more = format!("(cut {} times, {} missed, {} repeated)", it.cuts, it.missed, it.repeated);
-        lines.push(format!("{:<32} {:>9}  {more}", "watch of them: longest gap", time(it.longest_gap)));
-    }
-    if observed.leader_elections > 0 {
-        lines.push(format!("{:<32} {:>9}", "etcd: leader elections", observed.leader_elections));
-    }
-    if summary.watch_cuts > 0 {
-        lines.push(format!("{:<32} {:>9}", "watches cut", summary.watch_cuts));
-    }
-    lines
+fn number_lines(summary: &Summary) -> Vec<String> {
+    let rows = rows(summary);
+    let wide = |cell: fn(&Row) -> &str| rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or(0);
+    let (names, values) = (wide(|row| &row.name), wide(|row| &row.value));
+    let line = |row: &Row| {
+        let more = if row.more.is_empty() { String::new() } else { format!("  ({})", row.more) };
+        format!("{:<names$}  {:>values$}{more}", row.name, row.value)
+    };
+    rows.iter().map(line).collect()
 }
 
 fn path_lines(path: &CriticalPath, paint: Paint) -> Vec<String> {
@@ -136,12 +134,13 @@ fn path_lines(path: &CriticalPath, paint: Paint) -> Vec<String> {
 }
 
 /// How it ended and why, what happened around it, and where to look.
-pub(super) fn verdict(summary: &Summary, around: &[Moment], evidence: Option<&Path>, style: Style) -> Vec<String> {
+pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Path>, style: Style) -> Vec<String> {
     let paint = Paint { color: style.color };
     let verdict = summary.verdict;
     let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
     let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
     lines.extend(wrapped(&summary.reason, "  ", style.width));
+    let around = around(events, summary);
     if !around.is_empty() {
         lines.extend([String::new(), paint.bold("What happened around it")]);
         let room = style.width.map(|width| width.saturating_sub(13));
@@ -151,8 +150,14 @@ pub(super) fn verdict(summary: &Summary, around: &[Moment], evidence: Option<&Pa
         lines.extend([String::new(), format!("evidence  {}", folder.display())]);
         if verdict != Verdict::Passed {
             let there = ["report.html", "report.json", "events.jsonl"].map(|name| folder.join(name));
-            lines.extend(there.iter().filter(|path| path.exists()).map(|path| format!("          {}", path.display())));
+            let there = there.iter().filter_map(|path| pack::find(path));
+            lines.extend(there.map(|path| format!("          {}", path.display())));
         }
+    }
+    if let Some(cause) = Cause::of(summary) {
+        let commands = commands(events, summary, &cause, &called(summary, evidence));
+        let heads = ["logs"].into_iter().chain(std::iter::repeat(""));
+        lines.extend(heads.zip(commands).map(|(head, command)| format!("{head:<9} {command}")));
     }
     lines
 }
@@ -164,13 +169,6 @@ pub(super) fn short(summary: &Summary, evidence: Option<&Path>, style: Style) ->
     let mut lines = vec![format!("{verdict}  {}: {}", summary.run.scenario, summary.reason)];
     lines.extend(evidence.map(|folder| format!("evidence  {}", folder.display())));
     lines
-}
-
-/// All events of `events` that matter around a failure, and the summary that says what failed.
-pub(super) fn ending(events: &[Event]) -> (Summary, Vec<Moment>) {
-    let summary = Summary::of(events);
-    let around = around(events, &summary);
-    (summary, around)
 }
 
 /// `text` cut to `width` columns.
@@ -196,11 +194,32 @@ pub(super) fn wrapped(text: &str, indent: &str, width: Option<usize>) -> Vec<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::What;
     use crate::report::history::Cut;
     use crate::report::support;
 
     fn text(events: Vec<Event>, cut: Option<Cut>, width: Option<usize>) -> String {
         report(&History { events, cut }, None, Style { color: false, width }).join("\n")
+    }
+
+    #[test]
+    fn steps_and_numbers_stand_in_columns_however_many_digits_they_have() {
+        let mut log = support::Log::new("columns");
+        for (step, took) in [1.0, 120.0, 0.2].into_iter().cycle().take(12).enumerate() {
+            let (title, line) = (format!("hold for {took}s"), u32::try_from(step).unwrap() + 3);
+            log.add(0.0, What::StepPlanned { step, title: title.clone(), line, deadline: Some(took * 2.0) });
+            let from = 200.0 * step as f64;
+            log.step(step, &title, (from, from + took), Verdict::Passed, "");
+        }
+        let text = text(log.finish(), None, None);
+        let column = |word: &str| -> Vec<usize> {
+            let steps = text.lines().filter(|line| line.starts_with("  ✓"));
+            steps.map(|line| line.find(word).unwrap()).collect()
+        };
+        for word in ["hold", " of ", "line"] {
+            let columns = column(word);
+            assert!(columns.len() == 12 && columns.iter().all(|at| *at == columns[0]), "{word}: {text}");
+        }
     }
 
     #[test]

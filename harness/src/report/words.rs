@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Event, Phase, Verdict, What};
+use crate::event::{Phase, What};
 
 use super::span::Outcome;
-use super::summary::Summary;
 
 /// A time to a tenth of a millisecond, which is what events are stamped to.
 pub(super) fn rounded(seconds: f64) -> f64 {
@@ -58,7 +57,7 @@ pub(super) fn mark(outcome: Outcome) -> &'static str {
 }
 
 /// How the line of a fault begins.
-const FAULT: &str = "fault: ";
+pub(super) const FAULT: &str = "fault: ";
 
 /// A fault as a person would say it, without its proof.
 pub(super) fn fault(verb: &str, service: Option<&str>, machine: &str, detail: Option<&str>) -> String {
@@ -147,70 +146,10 @@ impl Told {
     }
 }
 
-/// Something that happened, in one line.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Moment {
-    /// When, in seconds since the run's start.
-    pub(super) at: f64,
-    /// What.
-    pub(super) text: String,
-}
-
-/// The moment at which a run that did not pass went wrong, as far as its log says.
-pub(super) fn turning_point(summary: &Summary) -> Option<f64> {
-    if summary.verdict == Verdict::Passed {
-        return None;
-    }
-    let culprits = summary.spans.iter().filter(|span| span.outcome == summary.verdict.into());
-    let moments = culprits.filter_map(|span| span.end).chain(summary.violations.iter().map(|violation| violation.at));
-    moments.reduce(f64::min)
-}
-
-/// The few things that happened around what a run did not pass for, in order. Nothing for one that passed.
-pub(super) fn around(events: &[Event], summary: &Summary) -> Vec<Moment> {
-    const BEFORE: usize = 6;
-    const BEHIND: usize = 2;
-    let Some(moment) = turning_point(summary) else { return Vec::new() };
-    let starts = |phase| summary.spans.iter().filter(move |span| span.phase == phase).map(|span| span.start);
-    let clean_up = starts(Phase::CleanUp).reduce(f64::min).unwrap_or(f64::INFINITY);
-    // What happened in an earlier phase has its own steps and outcomes, and is no news here.
-    let scenario = starts(Phase::Scenario).reduce(f64::min).filter(|start| *start <= moment).unwrap_or(0.0);
-    let mut told = Told::default();
-    let mut all: Vec<Moment> = events
-        .iter()
-        .filter(|event| event.at < clean_up)
-        .filter_map(|event| {
-            let text = ended(event, summary).or_else(|| told.describe(&event.what))?;
-            (event.at >= scenario).then_some(Moment { at: event.at, text })
-        })
-        .collect();
-    all.extend(outages(summary).filter(|it| it.at >= scenario && it.at < clean_up));
-    all.sort_by(|one, other| one.at.total_cmp(&other.at));
-    let behind = all.partition_point(|other| other.at <= moment);
-    let first = behind.saturating_sub(BEFORE);
-    // What was done to the cluster last is told however much has happened since.
-    let fault = all[..first].iter().rfind(|moment| moment.text.starts_with(FAULT)).cloned();
-    fault.into_iter().chain(all[first..all.len().min(behind + BEHIND)].iter().cloned()).collect()
-}
-
-/// The beginnings and ends of all times without a good answer of the API, but for single requests that failed.
-fn outages(summary: &Summary) -> impl Iterator<Item = Moment> {
-    let outages = summary.api.iter().flat_map(|api| &api.outages).filter(|outage| outage.failed > 1);
-    outages.flat_map(|outage| {
-        let text = "the API stops answering through the balancer".to_owned();
-        let begins = Moment { at: outage.start, text };
-        let text = format!("the API answers through the balancer again, after {}", time(outage.seconds()));
-        let ends = (!outage.open).then_some(Moment { at: outage.end, text });
-        [Some(begins), ends].into_iter().flatten()
-    })
-}
-
-/// The end of a span that did not pass.
-fn ended(event: &Event, summary: &Summary) -> Option<String> {
-    let What::SpanEnded { span, verdict, message, .. } = &event.what else { return None };
-    let span = summary.spans.iter().find(|other| other.id == *span && other.outcome != Outcome::Passed)?;
-    let message = message.as_ref().map_or(String::new(), |message| format!(": {message}"));
-    Some(format!("{verdict}: {}{message}", label(span.step, span.machine.as_deref(), &span.title)))
+/// A step in a column of so many: its number is as wide as the widest.
+pub(super) fn numbered(step: usize, of: usize, title: &str) -> String {
+    let digits = of.max(step + 1).to_string().len();
+    format!("step {:>digits$}  {title}", step + 1)
 }
 
 /// How a span is called: by its step, or by its machine.

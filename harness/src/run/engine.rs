@@ -38,7 +38,8 @@ pub(super) struct Engine {
 impl Engine {
     /// Runs the scenario's steps in order, up to the first that does not pass.
     pub(super) async fn steps(&self, observers: &Observers, after: Vec<SpanId>) -> Result<(), Failure> {
-        let invariants = demand::checks(&self.scenario.always);
+        let invariants = self.scenario.invariants();
+        let invariants = demand::checks(&invariants);
         let last = tokio::select! {
             last = self.each_step(observers, after) => last?,
             never = demand::attend(self, observers, &invariants) => match never {},
@@ -77,8 +78,8 @@ impl Engine {
         let ended = match settled {
             Ok(Err(broken)) => Err(broken),
             Ok(Ok(())) | Err(_) => {
-                let invariants = &self.scenario.always;
-                let verdict = self.monitor.verdict(invariants, &self.scenario.topology, &self.recorder, LOOK).await;
+                let invariants = self.scenario.invariants();
+                let verdict = self.monitor.verdict(&invariants, &self.scenario.topology, &self.recorder, LOOK).await;
                 verdict.map_or(Ok(()), |message| Err(Failure::Failed(message)))
             }
         };

@@ -199,6 +199,9 @@ impl Session {
                 deadline: Some(planned.deadline.as_secs_f64()),
             });
         }
+        for always in &self.scenario.always {
+            self.recorder.record(What::InvariantPlanned { invariant: always.invariant.to_string(), line: always.line });
+        }
         for note in &self.plan.notes {
             self.recorder.notice(note);
         }
@@ -343,7 +346,7 @@ impl Body {
     }
 
     fn engine(&self, fleet: Fleet) -> Engine {
-        let invariants = self.scenario.always.clone();
+        let invariants = self.scenario.invariants();
         Engine {
             scenario: self.scenario.clone(),
             plan: self.plan.clone(),

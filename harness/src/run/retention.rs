@@ -1,4 +1,5 @@
-//! How long evidence stays: it is compressed, and the oldest is removed when it is too old or too much.
+//! How long evidence stays: it is compressed, its page made anew to match, and the oldest is removed when it is too old or
+//! too much.
 //!
 //! Never removed are runs that go on or have left something on the host, and the newest run of each scenario and
 //! verdict: what a person looks for first is how it failed last, and how it was when it passed.
@@ -12,10 +13,12 @@ use jiff::Timestamp;
 use super::store::{Folder, Owner, StoreError};
 use crate::event::{Verdict, What};
 use crate::pack;
-use crate::report::history;
+use crate::report::{history, html};
 
 /// Files that are smaller take a block of the disk either way.
 const WORTH_IT: u64 = 4096;
+/// A run's page.
+const PAGE: &str = "report.html";
 
 /// How much evidence stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +67,10 @@ pub fn tidy(bounds: Bounds, now: Timestamp) -> Result<Vec<Removed>, StoreError> 
 fn among(runs: &Path, bounds: Bounds, now: Timestamp) -> Result<Vec<Removed>, StoreError> {
     let folders = Folder::all_in(runs)?;
     for folder in folders.iter().rev().skip(1) {
-        compress(folder)?;
+        // One that goes on is written to.
+        let Some(_held) = folder.hold()? else { continue };
+        compress(folder.path())?;
+        renew_page(folder.path())?;
     }
     let runs = look(folders)?;
     let mut left: u64 = runs.iter().map(|run| run.size).sum();
@@ -121,18 +127,13 @@ fn made(path: &Path) -> Option<Timestamp> {
     path.metadata().ok()?.modified().ok()?.try_into().ok()
 }
 
-/// Compresses the log and the outputs of a run, unless it goes on.
-fn compress(folder: &Folder) -> Result<(), StoreError> {
+/// Compresses the log and the outputs of a run.
+fn compress(folder: &Path) -> Result<(), StoreError> {
     const PACKED: [&str; 4] = ["jsonl", "log", "txt", "tar"];
     let packed = |name: &Path| name.extension().is_some_and(|end| PACKED.iter().any(|packed| end == *packed));
     let worth =
         |(path, size): &(PathBuf, u64)| *size >= WORTH_IT && packed(path) && !path.ends_with(super::store::LEDGER);
-    let files: Vec<(PathBuf, u64)> = files(folder.path()).into_iter().filter(worth).collect();
-    if files.is_empty() {
-        return Ok(());
-    }
-    let Some(_held) = folder.hold()? else { return Ok(()) };
-    for (path, _) in files {
+    for (path, _) in files(folder).into_iter().filter(worth) {
         match pack::pack(&path) {
             // Somebody else compressed it meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -140,6 +141,28 @@ fn compress(folder: &Folder) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Makes a run's page anew where it is older than a file that was compressed, so that its links lead to what is there.
+/// A page whose log cannot be read, as that of a newer Quorate, stays as it is.
+fn renew_page(folder: &Path) -> Result<(), StoreError> {
+    let page = folder.join(PAGE);
+    let Some(written) = made(&page) else { return Ok(()) };
+    let packed = files(folder).into_iter().filter(|(path, _)| pack::is_packed(path));
+    if packed.filter_map(|(path, _)| made(&path)).all(|packed| packed < written) {
+        return Ok(());
+    }
+    let Ok(history) = history::read(&folder.join("events.jsonl")) else { return Ok(()) };
+    let text = match html::html(&history, Some(folder)) {
+        Ok(text) => text,
+        Err(error) => {
+            tracing::warn!(%error, page = %page.display(), "the page cannot be made anew");
+            return Ok(());
+        }
+    };
+    let part = folder.join(format!("{PAGE}.part"));
+    let renewed = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &page));
+    renewed.map_err(|source| StoreError::File { path: page, source })
 }
 
 /// All files in a folder with their sizes, however deep. What cannot be seen is left out.

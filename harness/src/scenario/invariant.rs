@@ -6,7 +6,7 @@ use super::problem::{Problems, listed};
 use super::table::{Field, Fields, Table, Words, list};
 use super::target::Cast;
 use super::yaml::{Entry, Node};
-use super::{Invariant, check, duration, share};
+use super::{Always, Invariant, check, duration, share};
 
 static TRUE: Words<()> = Words { what: "`true`", words: &[("true", ())] };
 
@@ -69,7 +69,7 @@ struct Bounded {
     key: &'static str,
     table: Table,
     bounds: &'static Table,
-    decode: fn(&Fields<'_>, &mut Problems) -> Vec<Option<Invariant>>,
+    decode: fn(&Fields<'_>, &mut Problems) -> Vec<Option<Always>>,
     /// Whether it is a check as well, when a word stands there.
     check: bool,
 }
@@ -96,19 +96,19 @@ static BOUNDED: [Bounded; 3] = [
 ];
 
 /// Reads the invariants.
-pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Invariant>> {
+pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Always>> {
     let items = list(node, "`always`", problems)?;
     let invariants: Vec<_> = items.iter().map(|item| decode_one(item, cast, problems)).collect();
     invariants.into_iter().collect::<Option<Vec<_>>>().map(|all| all.concat())
 }
 
-fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Invariant>> {
+fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Always>> {
     let entries = node.entries().unwrap_or_default();
     let is = |bounded: &Bounded, entry: &Entry| {
         bounded.key == entry.key && (!bounded.check || entry.value.entries().is_some())
     };
     let Some(bounded) = BOUNDED.iter().find(|bounded| entries.iter().any(|entry| is(bounded, entry))) else {
-        return check::decode_bare(node, cast, problems).map(|check| vec![Invariant::Stays(check)]);
+        return check::decode_bare(node, cast, problems).map(|check| vec![always(node, Invariant::Stays(check))]);
     };
     let bounds = bounded.table.open(node, problems)?.get(bounded.key)?;
     let fields = bounded.bounds.open(bounds, problems)?;
@@ -122,36 +122,42 @@ fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<I
     invariants.into_iter().collect()
 }
 
+fn always(node: &Node, invariant: Invariant) -> Always {
+    Always { invariant, line: node.place.line_number() }
+}
+
 /// What bounds there are; none that was not written.
-fn decode_api(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Invariant>> {
+fn decode_api(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Always>> {
     let mut all = Vec::new();
     if let Some(node) = fields.get("outage-below") {
-        all.push(duration::decode(node, problems).map(Invariant::ApiOutageBelow));
+        all.push(duration::decode(node, problems).map(|bound| always(node, Invariant::ApiOutageBelow(bound))));
     }
     if let Some(node) = fields.get("error-share-below") {
-        all.push(share::decode(node, problems).map(Invariant::ApiErrorShareBelow));
+        all.push(share::decode(node, problems).map(|bound| always(node, Invariant::ApiErrorShareBelow(bound))));
     }
     if let Some(node) = fields.get("latency-p99-below") {
-        all.push(duration::decode(node, problems).map(Invariant::ApiLatencyBelow));
+        all.push(duration::decode(node, problems).map(|bound| always(node, Invariant::ApiLatencyBelow(bound))));
     }
     all
 }
 
-fn decode_writes(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Invariant>> {
-    let none_lost = fields.get("none-lost").map(|node| TRUE.decode(node, problems).map(|()| Invariant::WritesNoneLost));
+fn decode_writes(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Always>> {
+    let none_lost = fields
+        .get("none-lost")
+        .map(|node| TRUE.decode(node, problems).map(|()| always(node, Invariant::WritesNoneLost)));
     none_lost.into_iter().collect()
 }
 
-fn decode_watch(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Invariant>> {
+fn decode_watch(fields: &Fields<'_>, problems: &mut Problems) -> Vec<Option<Always>> {
     let mut all = Vec::new();
     if let Some(node) = fields.get("none-missed") {
-        all.push(TRUE.decode(node, problems).map(|()| Invariant::WatchNoneMissed));
+        all.push(TRUE.decode(node, problems).map(|()| always(node, Invariant::WatchNoneMissed)));
     }
     if let Some(node) = fields.get("none-repeated") {
-        all.push(TRUE.decode(node, problems).map(|()| Invariant::WatchNoneRepeated));
+        all.push(TRUE.decode(node, problems).map(|()| always(node, Invariant::WatchNoneRepeated)));
     }
     if let Some(node) = fields.get("gap-below") {
-        all.push(duration::decode(node, problems).map(Invariant::WatchGapBelow));
+        all.push(duration::decode(node, problems).map(|bound| always(node, Invariant::WatchGapBelow(bound))));
     }
     all
 }

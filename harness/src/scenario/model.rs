@@ -41,12 +41,17 @@ pub struct Scenario {
     /// The cluster that it runs on.
     pub topology: Topology,
     /// What must hold from the first expectation that came true until the end.
-    pub always: Vec<Invariant>,
+    pub always: Vec<Always>,
     /// What is done and expected, in order. Never empty.
     pub steps: Vec<Step>,
 }
 
 impl Scenario {
+    /// What must hold all along, without its places in the file.
+    pub fn invariants(&self) -> Vec<Invariant> {
+        self.always.iter().map(|always| always.invariant.clone()).collect()
+    }
+
     /// Whether a step fills the file system of etcd's data, which must not be one that others need.
     pub fn fills_disk(&self) -> bool {
         let fills = |step: &Step| matches!(&step.action, Action::Fault(Fault { verb: Verb::FillDisk { .. }, .. }));
@@ -760,6 +765,15 @@ pub enum Placement {
     OnePerMaster,
     /// One on every node.
     OnePerNode,
+}
+
+/// An invariant at its place in the scenario.
+#[derive(Debug, Clone)]
+pub struct Always {
+    /// What must hold.
+    pub invariant: Invariant,
+    /// The line of the scenario's file where it stands, from 1.
+    pub line: u32,
 }
 
 /// What must hold all along.

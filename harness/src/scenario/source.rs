@@ -174,6 +174,11 @@ impl Place {
         1 + self.source.text[..self.start].matches('\n').count()
     }
 
+    /// The line, from 1, as events have it.
+    pub(super) fn line_number(&self) -> u32 {
+        u32::try_from(self.line()).unwrap_or(u32::MAX)
+    }
+
     /// The column in characters, from 1.
     pub(super) fn column(&self) -> usize {
         1 + self.source.text[self.line_start()..self.start].chars().count()

@@ -13,6 +13,8 @@ pub(super) struct Band {
     pub(super) machine: String,
     pub(super) verb: String,
     pub(super) service: Option<String>,
+    /// Its particulars.
+    pub(super) detail: Option<String>,
     /// From when it was begun until it was seen to be healed, or to the end of the run.
     pub(super) from: f64,
     pub(super) to: f64,
@@ -23,6 +25,17 @@ pub(super) struct Band {
 }
 
 impl Band {
+    /// How a machine that runs is called while this lasts, if others do not reach it.
+    pub(super) fn cut_off(&self) -> Option<&'static str> {
+        let one_way = |detail: &String| !detail.ends_with("both directions");
+        match self.verb.as_str() {
+            "isolate" => Some("isolated"),
+            "partition" if self.detail.as_ref().is_some_and(one_way) => Some("cut off one way"),
+            "partition" => Some("partitioned"),
+            _ => None,
+        }
+    }
+
     pub(super) fn piece(&self) -> Piece {
         let class = if self.healed { "fault" } else { "fault open" };
         Piece {
@@ -89,7 +102,8 @@ fn band(fault: &Fault, to: f64, healed: bool) -> Band {
     let name = called(&fault.verb, fault.service.as_deref(), &fault.machine, fault.detail.as_deref());
     let story = format!("{name}, begun at {:.3} s, seen at {:.3} s: {}", fault.begun, fault.at, fault.proof);
     let (machine, verb, service) = (fault.machine.clone(), fault.verb.clone(), fault.service.clone());
-    Band { name, machine, verb, service, from: fault.begun, to, healed, story }
+    let detail = fault.detail.clone();
+    Band { name, machine, verb, service, detail, from: fault.begun, to, healed, story }
 }
 
 #[cfg(test)]

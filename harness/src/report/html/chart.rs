@@ -156,13 +156,14 @@ fn bad(requests: &[Request], place: Place) -> String {
 fn samples(events: &[Event]) -> Samples {
     let (mut samples, mut before) = (Samples::default(), 0);
     for event in events {
-        let What::ApiSample { ok, latency_ms, status, error, .. } = &event.what else { continue };
+        let What::ApiSample { ok, latency_ms, status, server, error } = &event.what else { continue };
         if !ok {
             let error = match (error, status) {
                 (Some(error), _) => error.clone(),
                 (None, Some(status)) => format!("HTTP status {status}"),
                 (None, None) => "no answer".to_owned(),
             };
+            let error = server.as_ref().map_or(error.clone(), |server| format!("{error}, from {server}"));
             let known = samples.errors.iter().position(|other| *other == error);
             let place = known.unwrap_or_else(|| {
                 samples.errors.push(error);
@@ -210,6 +211,16 @@ mod tests {
             drawn(&[(1.0, true, 10.5), (2.5, false, 7.0), (2.4, false, 7.0)], 3.0).samples;
         assert_eq!((at, took), (vec![1000, 1400, 100], vec![105, 70, 70]));
         assert_eq!((bad, errors), (vec![(1, 0), (2, 0)], vec!["connection reset by peer".to_owned()]));
+    }
+
+    #[test]
+    fn a_request_that_failed_names_the_server_that_was_reached() {
+        let mut log = Log::new("servers");
+        for (at, server) in [(1.0, Some("master1")), (2.0, None)] {
+            let (server, status, latency_ms) = (server.map(str::to_owned), Some(500), 5.0);
+            log.add(at, What::ApiSample { ok: false, status, latency_ms, server, error: None });
+        }
+        assert_eq!(samples(&log.finish()).errors, ["HTTP status 500, from master1", "HTTP status 500"]);
     }
 
     #[test]

@@ -1,11 +1,15 @@
-//! The files that the run left beside its report: logs, to be opened at a moment, and configurations.
+//! The files that the run left beside its report: logs, to be opened at a moment, and configurations. Those that were
+//! compressed since are linked as they lie there, with the command that reads them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::event::{Event, What};
+use crate::pack;
+use crate::report::summary::Run;
 
 /// How many minutes a link into a log tries, for a log that says nothing in the first.
 const MINUTES: i64 = 3;
@@ -16,6 +20,13 @@ pub(super) struct Files {
     /// When the run started, by the host's clock.
     #[serde(skip)]
     started: Timestamp,
+    /// What commands call the run.
+    #[serde(skip)]
+    run: String,
+    /// The log of events.
+    pub(super) events: Link,
+    /// Whether any of the files is compressed.
+    pub(super) packed: bool,
     /// Logs, in the order of the log of events.
     pub(super) logs: Vec<Log>,
     /// Rendered configurations.
@@ -29,6 +40,8 @@ pub(super) struct Log {
     pub(super) at: f64,
     pub(super) path: String,
     pub(super) href: String,
+    /// Whether it lies there compressed.
+    pub(super) packed: bool,
     pub(super) role: String,
     pub(super) machine: Option<String>,
 }
@@ -46,23 +59,36 @@ pub(super) struct Config {
 pub(super) struct Link {
     pub(super) href: String,
     pub(super) label: String,
+    /// How to read it where a browser does not show it.
+    pub(super) read_by: Option<String>,
 }
 
 impl Files {
-    pub(super) fn of(events: &[Event], started: Timestamp) -> Self {
+    /// The files that events tell of, as they lie in the folder `evidence`, or as they were written if that is not said.
+    pub(super) fn of(events: &[Event], run: &Run, evidence: Option<&Path>) -> Self {
+        let place = |path: &str| place(path, evidence);
         // A file that was written again counts where it was first, as it was last.
         let mut logs: Vec<Log> = Vec::new();
         let mut configs: BTreeMap<String, Config> = BTreeMap::new();
         for event in events {
             let What::File { path, role, machine, text } = &event.what else { continue };
-            let (path, href) = (path.clone(), href(path));
+            let (path, (name, packed)) = (path.clone(), place(path));
+            let href = href(&name);
             match text {
                 Some(text) => drop(configs.insert(path.clone(), Config { path, href, text: text.clone() })),
-                None if logs.iter().any(|log| log.path == path) => {}
-                None => logs.push(Log { at: event.at, path, href, role: role.clone(), machine: machine.clone() }),
+                None if logs.iter().any(|log| log.path == name) => {}
+                None => {
+                    let (role, machine) = (role.clone(), machine.clone());
+                    logs.push(Log { at: event.at, path: name, href, packed, role, machine });
+                }
             }
         }
-        Self { started, logs, configs: configs.into_values().collect() }
+        let (name, packed) = place("events.jsonl");
+        let read_by = packed.then(|| format!("quorate report {}", run.id));
+        let events = Link { href: href(&name), label: name, read_by };
+        let packed = packed || logs.iter().any(|log| log.packed);
+        let (started, configs) = (run.started, configs.into_values().collect());
+        Self { started, run: run.id.clone(), events, packed, logs, configs }
     }
 
     /// Where to read on about `machine` at a moment: its journal there, the logs of its pods, and, of the work that was
@@ -83,8 +109,9 @@ impl Files {
     }
 
     fn link(&self, log: &Log, at: f64) -> Link {
+        let read_by = self.read_by(log, at);
         if log.role == "pod-logs" {
-            return Link { href: log.href.clone(), label: log.path.clone() };
+            return Link { href: log.href.clone(), label: log.path.clone(), read_by };
         }
         let moment = self.started + SignedDuration::from_millis((at * 1e3) as i64);
         let minutes: Vec<String> = (0..MINUTES)
@@ -95,7 +122,28 @@ impl Files {
             })
             .collect();
         let label = format!("{} at {}", log.path, moment.strftime("%H:%M:%S"));
-        Link { href: format!("{}#:~:{}", log.href, minutes.join("&")), label }
+        let fragment = if log.packed { String::new() } else { format!("#:~:{}", minutes.join("&")) };
+        Link { href: format!("{}{fragment}", log.href), label, read_by }
+    }
+
+    fn read_by(&self, log: &Log, at: f64) -> Option<String> {
+        log.packed.then(|| match &log.machine {
+            Some(machine) if log.role != "log" => format!("quorate logs {} {machine} --around {at:.1}s", self.run),
+            _ => format!("zcat {}", log.path),
+        })
+    }
+}
+
+/// Where a file of the run lies within its folder, and whether it is compressed there.
+fn place(path: &str, evidence: Option<&Path>) -> (String, bool) {
+    let asked = evidence.map(|evidence| evidence.join(path));
+    match asked.and_then(|asked| pack::find(&asked).filter(|found| *found != asked)) {
+        Some(found) => {
+            let name = found.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+            (format!("{folder}{name}"), true)
+        }
+        None => (path.to_owned(), false),
     }
 }
 
@@ -114,9 +162,14 @@ fn href(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Summary;
     use crate::report::support::Log as Made;
 
     fn files() -> Files {
+        files_in(None)
+    }
+
+    fn files_in(evidence: Option<&Path>) -> Files {
         let mut log = Made::new("files");
         log.file(5.0, "logs/m1/init.log", "log", Some("m1"), None);
         log.file(50.0, "logs/m1/late.log", "log", Some("m1"), None);
@@ -126,8 +179,7 @@ mod tests {
         log.file(91.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
         log.file(92.0, "machines/m2/journal.txt", "journal", Some("m2"), None);
         let events = log.finish();
-        let started = events[0].wall;
-        Files::of(&events, started)
+        Files::of(&events, &Summary::of(&events).run, evidence)
     }
 
     #[test]
@@ -150,6 +202,28 @@ mod tests {
         );
         assert_eq!(paths(Some("m2"), 0.0, 99.0), ["machines/m2/journal.txt"]);
         assert_eq!(paths(None, 0.0, 99.0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_compressed_is_linked_as_it_lies_there_with_what_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("machines/m1")).unwrap();
+        std::fs::create_dir_all(folder.path().join("logs/m1")).unwrap();
+        for path in ["machines/m1/journal.txt", "logs/m1/init.log", "events.jsonl"] {
+            let path = folder.path().join(path);
+            std::fs::write(&path, "said\n").unwrap();
+            pack::pack(&path).unwrap();
+        }
+        let files = files_in(Some(folder.path()));
+        let link = files.journal(Some("m1"), 70.5).unwrap();
+        assert_eq!(link.href, "./machines/m1/journal.txt.gz");
+        assert_eq!(link.label, "machines/m1/journal.txt.gz at 06:02:44");
+        assert_eq!(link.read_by.as_deref(), Some("quorate logs 20261123-0601-k3x9 m1 --around 70.5s"));
+        let read_by: Vec<_> = files.about(Some("m1"), 4.0, 10.0).into_iter().map(|link| link.read_by).collect();
+        let journal = "quorate logs 20261123-0601-k3x9 m1 --around 10.0s".to_owned();
+        assert_eq!(read_by, [Some("zcat logs/m1/init.log.gz".to_owned()), Some(journal), None]);
+        assert_eq!(files.journal(Some("m2"), 70.5).unwrap().read_by, None, "it was not compressed");
+        assert!(files.packed && files.events.label == "events.jsonl.gz" && !files_in(None).packed);
     }
 
     #[test]

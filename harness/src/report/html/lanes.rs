@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::event::{Event, What};
+use crate::event::{Event, Phase, What};
 use crate::report::span::Span;
 
 use super::bands::Band;
@@ -23,14 +23,16 @@ enum Part {
     Machine,
     Node,
     Etcd,
+    Api,
     Lease(String),
     Pod(String),
 }
 
 type Tracks = BTreeMap<String, BTreeMap<Part, Track>>;
 
-/// The lanes of all machines that events tell of.
+/// The lanes of all machines that events tell of. What the cluster was seen to be is drawn for as long as it was watched.
 pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) -> Vec<Lane> {
+    let watched = watched(events, spans, end);
     let mut tracks = Tracks::new();
     for machine in spans.iter().filter_map(|span| span.machine.as_ref()).chain(bands.iter().map(|band| &band.machine)) {
         tracks.entry(machine.clone()).or_default();
@@ -40,7 +42,7 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
     }
     let lanes = tracks.into_iter().map(|(name, mut parts)| {
         if let Some(track) = parts.remove(&Part::Machine) {
-            parts.insert(Part::Machine, isolated(track, &name, bands, end));
+            parts.insert(Part::Machine, cut_off(track, &name, bands, watched));
         }
         let mut rows: Vec<Row> = Vec::new();
         for (part, track) in parts {
@@ -48,10 +50,11 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
                 Part::Machine => ("machine".to_owned(), "machine"),
                 Part::Node => ("node".to_owned(), "node"),
                 Part::Etcd => ("etcd".to_owned(), "etcd"),
+                Part::Api => ("API server".to_owned(), "api-server"),
                 Part::Lease(component) => (component, "lease"),
                 Part::Pod(owner) => (format!("pod of {owner}"), "pod"),
             };
-            rows.push(Row { name: label, class: class.to_owned(), pieces: track.pieces(Some(&name), end) });
+            rows.push(Row { name: label, class: class.to_owned(), pieces: track.pieces(Some(&name), watched) });
         }
         let befell = bands.iter().filter(|band| band.machine == name).map(|band| {
             let service = band.service.as_ref().map_or(String::new(), |service| format!(" {service}"));
@@ -88,22 +91,48 @@ pub(super) fn numbered(name: &str, class: &str, rows: Vec<Vec<Piece>>) -> impl I
     })
 }
 
-/// A machine that runs, and that nobody reaches, is isolated.
-fn isolated(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
-    let cut: Vec<&Band> = bands.iter().filter(|band| band.machine == name && band.verb == "isolate").collect();
+/// When the cluster was watched last: observers stop before a run cleans up, and what is seen afterwards is the run's own
+/// doing. In a run that never cleaned up, that is its end.
+pub(super) fn watched(events: &[Event], spans: &[Span], end: f64) -> f64 {
+    let last = events.iter().rfind(|event| is_observed(&event.what)).map_or(0.0, |event| event.at);
+    let clean_ups = spans.iter().filter(|span| span.phase == Phase::CleanUp && span.start >= last);
+    clean_ups.map(|span| span.start).fold(end, f64::min)
+}
+
+fn is_observed(what: &What) -> bool {
+    matches!(
+        what,
+        What::Node { .. }
+            | What::NodeLease { .. }
+            | What::ComponentLease { .. }
+            | What::Pod { .. }
+            | What::ApiSample { .. }
+            | What::Readyz { .. }
+            | What::Write { .. }
+            | What::Etcd { .. }
+            | What::Watch { .. }
+    )
+}
+
+/// A machine that runs, and that others do not reach, is isolated or partitioned.
+fn cut_off(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
+    let lasts = |band: &Band| band.cut_off().filter(|_| band.machine == name);
+    // One whose cable is pulled is isolated, whatever its packet filter does.
+    let mut cut: Vec<(&Band, &str)> = bands.iter().filter_map(|band| Some((band, lasts(band)?))).collect();
+    cut.sort_by_key(|(band, _)| band.verb != "isolate");
     if cut.is_empty() {
         return track;
     }
     let states = track.pieces(None, end);
     let mut moments: Vec<f64> = states.iter().map(|piece| piece.from).collect();
-    moments.extend(cut.iter().flat_map(|band| [band.from, band.to]));
+    moments.extend(cut.iter().flat_map(|(band, _)| [band.from, band.to]).filter(|at| *at < end));
     moments.sort_by(f64::total_cmp);
     let mut track = Track::default();
-    for at in moments.into_iter().filter(|at| *at < end) {
+    for at in moments {
         let Some(state) = states.iter().rev().find(|state| state.from <= at) else { continue };
-        match cut.iter().find(|band| (band.from..band.to).contains(&at)) {
-            Some(band) if state.class == "up" => {
-                track.turn(at, "isolated", "isolated", format!("{name}: {}", band.story));
+        match cut.iter().find(|(band, _)| (band.from..band.to).contains(&at)) {
+            Some((band, called)) if state.class == "up" => {
+                track.turn(at, "isolated", called, format!("{name}: {}", band.story));
             }
             _ => track.turn(at, &state.class, &state.short, state.title.clone()),
         }
@@ -142,6 +171,11 @@ fn turn(tracks: &mut Tracks, event: &Event) {
             };
             let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
             track(machine, Part::Etcd, class, short, format!("etcd on {machine}: {short}{error}"));
+        }
+        What::Readyz { machine, ready, error, .. } => {
+            let (class, short) = if *ready { ("up", "ready") } else { ("down", "not ready") };
+            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+            track(machine, Part::Api, class, short, format!("the API server on {machine} is {short}{error}"));
         }
         What::Pod { owner, pod, node: Some(node), phase, ready, terminating, .. } => {
             let (class, short) = match (phase.as_str(), ready, terminating) {
@@ -210,14 +244,14 @@ mod tests {
     fn a_lane_has_what_the_machine_did_and_what_befell_it() {
         let rows = rows(&support::passed(), "master2");
         let row = |name: &str| rows.iter().find(|row| row.0 == name).unwrap().1.clone();
-        assert_eq!(row("machine"), [(70.4, 143.3, "down".to_owned())]);
+        assert_eq!(row("machine"), [(70.4, 134.3, "down".to_owned())]);
         assert_eq!(
             row("node"),
             [
                 (47.0, 52.0, "down".to_owned()),
                 (52.0, 116.0, "up".to_owned()),
                 (116.0, 134.1, "down".to_owned()),
-                (134.1, 143.3, "up".to_owned())
+                (134.1, 134.3, "up".to_owned())
             ]
         );
         assert_eq!(row("faults"), [(70.1, 120.1, "fault".to_owned())]);
@@ -259,6 +293,64 @@ mod tests {
         let rows = rows(&log.finish(), "m1");
         let classes: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.2.as_str())).collect();
         assert_eq!(classes, [(1.0, "up"), (2.0, "isolated"), (4.0, "up"), (5.0, "isolated"), (6.0, "down")]);
+    }
+
+    #[test]
+    fn an_api_server_that_is_asked_directly_has_a_row() {
+        let mut log = Log::new("readyz");
+        for (at, ready) in [(1.0, false), (2.0, true), (6.0, false)] {
+            let error = (!ready).then(|| "no answer within 2s".to_owned());
+            log.add(at, What::Readyz { machine: "m1".to_owned(), ready, status: None, error });
+        }
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let drawn = [(1.0, 2.0, "down".to_owned()), (2.0, 6.0, "up".to_owned()), (6.0, 9.0, "down".to_owned())];
+        assert_eq!(rows, [("API server".to_owned(), drawn.to_vec())]);
+    }
+
+    #[test]
+    fn a_partition_is_seen_on_the_machine_and_says_if_it_is_one_way() {
+        let mut log = Log::new("partitioned");
+        let (machine, state) = ("m1".to_owned(), "running".to_owned());
+        log.add(1.0, What::Machine { machine, state, proof: String::new() });
+        log.partition(2.0, "m1", "from m2, m3, both directions");
+        log.heal(4.0, "m1", "from partition");
+        log.partition(5.0, "m1", "from m2, what comes in");
+        log.befall(6.0, "isolate", "m1", false);
+        log.befall(7.0, "restore", "m1", true);
+        log.add(9.0, What::Notice { message: String::new() });
+        let events = log.finish();
+        let summary = Summary::of(&events);
+        let bands = bands(&summary.faults, 9.0);
+        let lanes = lanes(&events, &summary.spans, &bands, 9.0);
+        let drawn: Vec<_> = lanes[0].rows[0].pieces.iter().map(|it| (it.from, it.short.as_str())).collect();
+        let way = "cut off one way";
+        assert_eq!(
+            drawn,
+            [(1.0, "running"), (2.0, "partitioned"), (4.0, "running"), (5.0, way), (6.0, "isolated"), (7.0, way)]
+        );
+    }
+
+    #[test]
+    fn what_was_seen_last_is_not_drawn_into_the_cleaning_up() {
+        let mut log = Log::new("watched");
+        let mut turns = |at, machine: &str, state: &str| {
+            let (machine, state) = (machine.to_owned(), state.to_owned());
+            log.add(at, What::Machine { machine, state, proof: String::new() });
+        };
+        turns(1.0, "m1", "running");
+        turns(1.0, "m2", "stopped");
+        // What is undone while cleaning up is still told.
+        turns(9.0, "m2", "running");
+        log.node(2.0, "m1", "True");
+        log.sample(8.0, true, 4.0);
+        log.work(&support::work(Phase::CleanUp, "remove the machines", 8.2, 10.0));
+        let mut events = log.finish();
+        assert_eq!(rows(&events, "m1")[0].1, [(1.0, 8.2, "up".to_owned())]);
+        assert_eq!(rows(&events, "m1")[1].1, [(2.0, 8.2, "up".to_owned())]);
+        assert_eq!(rows(&events, "m2")[0].1, [(1.0, 9.0, "down".to_owned()), (9.0, 9.0, "up".to_owned())]);
+        events.retain(|event| !matches!(event.what, What::SpanStarted { .. } | What::SpanEnded { .. }));
+        assert_eq!(rows(&events, "m1")[1].1, [(2.0, 9.0, "up".to_owned())], "without cleaning up, to the end");
     }
 
     #[test]

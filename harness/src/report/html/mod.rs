@@ -14,6 +14,8 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
@@ -24,26 +26,29 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::compare;
-use crate::event::{Event, Verdict, What};
+use crate::event::{Event, What};
 
+use super::around::around;
+use super::cause::{self, Cause};
+use super::rows::rows;
 use super::span::{Outcome, Span};
-use super::words::{around, limit, moment, phase, time, turning_point};
+use super::words::{limit, moment, phase, time};
 use super::{History, Summary};
 use bands::{Band, bands};
 use chart::{Chart, chart};
 use files::{Files, Link};
-use lanes::{Lane, lanes, numbered, worked};
+use lanes::{Lane, lanes, numbered, watched, worked};
 use piece::{Piece, Row, Track, stacked, thinned};
 
 const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 
-/// The page of a run.
-pub fn html(history: &History) -> Result<String, minijinja::Error> {
+/// The page of a run. Where its folder `evidence` is known, links lead to files as they lie there, compressed or not.
+pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, minijinja::Error> {
     let summary = history.summary();
     let (started, end) = (summary.run.started, summary.run.seconds.max(f64::EPSILON));
-    let page = Page::of(&history.events, &summary, end);
+    let page = Page::of(&history.events, &summary, end, evidence);
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -55,6 +60,7 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
     environment.add_filter("limit", limit);
     environment.add_template("report.html", TEMPLATE)?;
     let data = Data {
+        run: &summary.run.id,
         start: started.as_millisecond(),
         end,
         top: page.chart.as_ref().map_or(0.0, |chart| chart.top),
@@ -64,7 +70,7 @@ pub fn html(history: &History) -> Result<String, minijinja::Error> {
         page => Value::from(Serde(&page)),
         run => Value::from(Serde(&summary.run)),
         summary => Value::from(Serde(&summary)),
-        numbers => numbers(&summary),
+        numbers => rows(&summary).into_iter().map(|row| [row.name, row.value, row.more]).collect::<Vec<_>>(),
         comparisons => summary.comparisons.iter().map(|it| compare::text::lines(it).join("\n")).collect::<Vec<_>>(),
         ticks => ticks(end),
         seed => seed(&history.events),
@@ -107,25 +113,6 @@ fn class(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The key numbers as name, value, and what explains it.
-fn numbers(summary: &Summary) -> Vec<[String; 3]> {
-    let mut rows: Vec<[String; 3]> =
-        summary.numbers.iter().map(|it| [it.to_string(), time(it.seconds), String::new()]).collect();
-    if let Some(api) = &summary.api {
-        let share = format!("{} of {}", api.failed, api.samples);
-        rows.push(["API: longest outage".to_owned(), time(api.longest_outage), String::new()]);
-        rows.push(["API: failed requests".to_owned(), format!("{:.1} %", api.failed_percent), share]);
-        if let Some(it) = api.latency_ms {
-            let more = format!("p95 {:.0}, p99 {:.0}, max {:.0} ms", it.p95, it.p99, it.max);
-            rows.push(["API: median latency".to_owned(), format!("{:.0} ms", it.median), more]);
-        }
-    }
-    if summary.watch_cuts > 0 {
-        rows.push(["watches cut".to_owned(), summary.watch_cuts.to_string(), String::new()]);
-    }
-    rows
-}
-
 /// Round moments for an axis without a script: at most ten, at least one.
 fn ticks(end: f64) -> Vec<f64> {
     const STEPS: [f64; 12] = [0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
@@ -136,6 +123,8 @@ fn ticks(end: f64) -> Vec<f64> {
 /// What the script reads.
 #[derive(Debug, Serialize)]
 struct Data<'a> {
+    /// What commands call the run.
+    run: &'a str,
     /// When the run started, in milliseconds of the epoch.
     start: i64,
     /// Its length in seconds.
@@ -162,6 +151,7 @@ struct Page {
     lanes: Vec<Lane>,
     work: Vec<Row>,
     steps: Vec<script::Told>,
+    always: Vec<script::Promise>,
     lines: Vec<script::Line>,
     moments: Vec<moments::Line>,
     left_out: usize,
@@ -172,22 +162,26 @@ struct Page {
 #[derive(Debug, Serialize)]
 struct Failure {
     at: f64,
+    /// The invariant that was violated, if it is that, and its line.
+    invariant: Option<String>,
+    line: Option<u32>,
     /// The step's number, from 1, and its line.
     step: Option<(usize, u32)>,
     title: String,
     around: Vec<(f64, String)>,
     logs: Vec<Link>,
-    /// The machines that it is about, or all.
-    machines: Vec<String>,
+    /// What to say at a terminal to read more.
+    commands: Vec<String>,
 }
 
 impl Page {
-    fn of(events: &[Event], summary: &Summary, end: f64) -> Self {
+    fn of(events: &[Event], summary: &Summary, end: f64, evidence: Option<&Path>) -> Self {
         let (reason, details) = told(&summary.reason);
-        let files = Files::of(events, summary.run.started);
+        let files = Files::of(events, &summary.run, evidence);
         let bands = bands(&summary.faults, end);
         let (moments, left_out) = moments::moments(events, summary, &files);
-        let steps = script::steps(events, summary, scenario(events));
+        let text = scenario(events);
+        let (steps, always) = (script::steps(events, summary, text), script::always(summary, text));
         let work = |span: &&Span| span.machine.is_none() && span.step.is_none();
         let work = summary.spans.iter().filter(work).map(|span| worked(span, end)).collect();
         Self {
@@ -202,8 +196,9 @@ impl Page {
             cluster: cluster(events, summary, end),
             lanes: lanes(events, &summary.spans, &bands, end),
             work: numbered("work", "work", stacked(thinned(work, end))).collect(),
-            lines: script::lines(scenario(events), &steps),
+            lines: script::lines(text, &steps, &always),
             steps,
+            always,
             moments,
             left_out,
             files,
@@ -237,51 +232,23 @@ fn seed(events: &[Event]) -> u64 {
 }
 
 fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure> {
-    if summary.verdict == Verdict::Passed {
-        return None;
-    }
-    let at = turning_point(summary).unwrap_or(summary.run.seconds);
-    let culprit = summary.spans.iter().find(|span| span.outcome == summary.verdict.into() && span.end == Some(at));
-    let culprit = culprit.or_else(|| summary.spans.iter().rev().find(|span| span.outcome == Outcome::Unfinished));
-    let step = culprit.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
-    let from = culprit.map_or(at, |span| span.start);
-    let (machines, named) = named(files, summary, culprit, at);
-    let about = if named == 0 { machines.clone() } else { machines[..named].to_vec() };
+    let cause = Cause::of(summary)?;
+    let step = cause.span.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
+    let from = cause.span.map_or(cause.at, |span| span.start);
+    let (machines, _) = cause::machines(events, summary, &cause);
+    let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
+    let invariant = cause.violation.map(|violation| violation.invariant.clone());
+    let line = |invariant: &String| summary.always.iter().find(|it| it.invariant == *invariant).map(|it| it.line);
     Some(Failure {
-        at,
+        at: cause.at,
+        line: invariant.as_ref().and_then(line),
+        invariant,
         step: step.map(|step| (step.step + 1, step.line)),
-        title: culprit.map_or_else(String::new, |span| super::words::label(None, span.machine.as_deref(), &span.title)),
+        title: cause.span.map_or_else(String::new, title),
         around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
-        logs: logs(files, &machines, from, at),
-        machines: about,
+        logs: logs(files, &machines, from, cause.at),
+        commands: cause::commands(events, summary, &cause, &summary.run.id),
     })
-}
-
-/// The machines of which there are logs, those first on which a fault lasted at a moment or that a reason or the work that
-/// failed names, and how many these are.
-fn named(files: &Files, summary: &Summary, culprit: Option<&Span>, at: f64) -> (Vec<String>, usize) {
-    let said = culprit.map(|span| [Some(&span.title), span.message.as_ref(), span.machine.as_ref()]);
-    let said: Vec<&String> = said.into_iter().flatten().flatten().chain([&summary.reason]).collect();
-    let mut machines: Vec<String> = files.logs.iter().filter_map(|log| log.machine.clone()).collect();
-    machines.sort_unstable();
-    machines.dedup();
-    let names = |said: &str, machine: &str| {
-        // Nearly all that is seen of the API is seen through the balancer, whoever is the cause.
-        let said = said.replace("through the balancer", "");
-        said.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == machine)
-    };
-    let befallen = |machine: &str| {
-        let last = summary.faults.iter().rfind(|fault| fault.machine == machine && fault.at <= at);
-        last.is_some_and(|fault| !fault.heals)
-    };
-    let rank = |machine: &String| match machine.as_str() {
-        name if befallen(name) => 0,
-        name if said.iter().any(|said| names(said, name)) => 1,
-        _ => 2,
-    };
-    machines.sort_by_key(rank);
-    let count = machines.iter().filter(|machine| rank(machine) < 2).count();
-    (machines, count)
 }
 
 /// The logs of the work that was under way from a moment to another, and of the machines at the second.
@@ -309,6 +276,7 @@ fn phases(summary: &Summary, end: f64) -> Vec<Piece> {
 
 /// What is of no single machine: watches that were cut, and what was violated or noted.
 fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
+    let watched = watched(events, &summary.spans, end);
     let mut watches: std::collections::BTreeMap<&str, Track> = std::collections::BTreeMap::new();
     for event in events {
         let What::Watch { of, connected, error } = &event.what else { continue };
@@ -316,7 +284,7 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
         let class = if *connected { "" } else { "down" };
         watches.entry(of).or_default().turn(event.at, class, "", format!("the watch of {of} is cut{error}"));
     }
-    let mut cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, end)).collect();
+    let mut cuts: Vec<Piece> = watches.into_values().flat_map(|track| track.pieces(None, watched)).collect();
     cuts.sort_by(|one, other| one.from.total_cmp(&other.from));
     let at_once = |at, class: &str, title| {
         let (class, short) = (class.to_owned(), String::new());

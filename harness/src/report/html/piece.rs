@@ -54,14 +54,20 @@ impl Track {
         }
     }
 
+    /// When it turned last.
+    fn latest(&self) -> f64 {
+        self.changes.last().map_or(0.0, |change| change.at)
+    }
+
     /// What was said of the state that it is in.
     pub(super) fn told(&self) -> &str {
         self.changes.last().map_or("", |change| &change.title)
     }
 
-    /// Each state as a piece up to the next one, or to the `end` of the run.
+    /// Each state as a piece up to the next one, or to the `end` of what is known; one that came later is a moment.
     pub(super) fn pieces(self, machine: Option<&str>, end: f64) -> Vec<Piece> {
-        let ends: Vec<f64> = self.changes.iter().skip(1).map(|change| change.at).chain([end]).collect();
+        let ends: Vec<f64> =
+            self.changes.iter().skip(1).map(|change| change.at).chain([end.max(self.latest())]).collect();
         let pieces = self.changes.into_iter().zip(ends).filter(|(change, _)| !change.class.is_empty());
         let pieces = pieces.map(|(change, to)| Piece {
             from: change.at,

@@ -8,6 +8,7 @@
   const chart = timeline.querySelector(".chart");
   const cursor = timeline.querySelector(".cursor");
   const panel = timeline.querySelector(".panel");
+  const said = panel.querySelector(".said");
   const MOST = Math.max(1, data.end * 2); // 50 px a second on the narrowest screens
   let zoom = 1;
 
@@ -40,11 +41,13 @@
   }
   function drawAxis(from, to) {
     const fits = (view() * zoom) / data.end;
-    const step = STEPS.find((step) => step * fits >= 64) ?? 14400;
+    const step = STEPS.find((step) => step * fits >= 80) ?? 14400;
     const ticks = [];
     for (let n = Math.max(0, Math.floor(from / step) - 1); n * step <= Math.min(to + step, data.end); n++) {
       const tick = document.createElement("span");
       tick.style.left = `${((100 * n * step) / data.end).toFixed(4)}%`;
+      // One that has no room to its right stands to the left of its line.
+      if ((data.end - n * step) * fits < 40) tick.className = "last";
       tick.textContent = step < 1 ? (n * step).toFixed(1) : String(n * step);
       ticks.push(tick);
     }
@@ -66,19 +69,27 @@
   }
 
   function say(text, machine, at) {
-    panel.replaceChildren(text);
+    said.replaceChildren(text);
     const journal = machine && document.querySelector(`#work a[data-journal="${CSS.escape(machine)}"]`);
     if (journal) {
       const link = document.createElement("a");
+      const packed = "packed" in journal.dataset;
       const minutes = [0, 1, 2].map((later) => new Date(data.start + at * 1000 + later * 60000).toISOString().slice(0, 16));
       const fragment = minutes.map((minute) => "text=" + minute.replaceAll("-", "%2D").replaceAll(":", "%3A")).join("&");
-      link.href = `${journal.getAttribute("href")}#:~:${fragment}`;
-      link.textContent = `journal of ${machine} at this moment`;
-      panel.append(" ", link);
+      link.href = journal.getAttribute("href") + (packed ? "" : `#:~:${fragment}`);
+      link.textContent = packed ? `journal of ${machine}, compressed` : `journal of ${machine} at this moment`;
+      said.append(" ", link);
+      if (packed) said.append(`: quorate logs ${data.run} ${machine} --around ${at.toFixed(1)}s`);
     }
     panel.hidden = false;
     mark(at);
   }
+  function close() {
+    // Who was in the panel goes on where it was about.
+    if (panel.contains(document.activeElement)) scroller.focus({ preventScroll: true });
+    panel.hidden = cursor.hidden = true;
+  }
+  panel.querySelector(".close").addEventListener("click", close);
 
   // One sign of what is under the pointer is enough: the panel, not the browser's tooltip too.
   function told(piece) {
@@ -167,7 +178,7 @@
     if (chart?.contains(event.target)) {
       const box = chart.getBoundingClientRect();
       request(nearest(((event.clientX - box.left) / box.width) * data.end * 1000));
-      if (piece) panel.prepend(`${told(piece)}; `);
+      if (piece) said.prepend(`${told(piece)}; `);
     } else if (piece) tell(piece);
   });
   timeline.addEventListener("click", (event) => {
@@ -221,9 +232,8 @@
         go(next.length === undefined ? next : [...next].findLast((piece) => Number(piece.dataset.from) <= at) ?? next[0]);
       }
     }
-    if (key === "Escape") {
-      panel.hidden = cursor.hidden = true;
-    } else if (key === "+" || key === "=") closer(2);
+    if (key === "Escape") close();
+    else if (key === "+" || key === "=") closer(2);
     else if (key === "-") closer(0.5);
     else if (key === "0") look(0, data.end);
   });
@@ -283,7 +293,7 @@
 
   addEventListener("beforeprint", () => {
     look(0, data.end);
-    panel.hidden = cursor.hidden = true;
+    close();
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
 

@@ -109,6 +109,40 @@ fn what_is_asked_for_is_read_or_refused() {
 }
 
 #[test]
+fn where_there_is_no_such_evidence_it_is_said_what_there_is() {
+    let (temp, mut history) = evidence(&[]);
+    let mut log = support::Log::new("logs");
+    log.file(1.0, "logs/vagrant.log", "log", None, None);
+    log.file(2.0, "logs/gone.log", "log", None, None);
+    history.events.extend(log.finish().split_off(1));
+    std::fs::create_dir(temp.path().join("logs")).unwrap();
+    std::fs::write(temp.path().join("logs/vagrant.log.gz"), gz(b"up")).unwrap();
+    let notes = |temp: &tempfile::TempDir| read(&history, temp.path(), "master2", &(3.0..=4.0)).unwrap().notes;
+    let left = "the run's own work has left: logs/vagrant.log.gz";
+    assert_eq!(notes(&temp), [format!("no journal and no pod logs of master2 were gathered; {left}")]);
+    std::fs::remove_dir(temp.path().join("machines/master2")).unwrap();
+    let error = read(&history, temp.path(), "master2", &(0.0..=1.0)).unwrap_err().to_string();
+    assert!(error.ends_with("gathered none of any. Its own work has left: logs/vagrant.log.gz"), "{error}");
+    std::fs::remove_dir_all(temp.path().join("logs")).unwrap();
+    let error = read(&history, temp.path(), "master2", &(0.0..=1.0)).unwrap_err().to_string();
+    assert!(error.ends_with("gathered none of any; `quorate report` shows its events"), "{error}");
+    let (temp, history) = evidence(&[("journal.txt", JOURNAL.as_bytes().to_vec())]);
+    let notes = read(&history, temp.path(), "master2", &(3.0..=4.0)).unwrap().notes;
+    assert_eq!(notes, ["master2 said nothing from 3.0 s to 4.0 s: what was gathered of it is from 66.0 s to 3671.5 s"]);
+}
+
+#[test]
+fn where_there_is_more_than_anybody_reads_it_is_said_how_to_see_less() {
+    let line = |source: &str| Line { at: 1.0, source: source.to_owned(), text: String::new() };
+    let mut said = Said { lines: vec![line("kubelet"); 900], notes: Vec::new() };
+    said.lines.extend(vec![line("etcd"); 100]);
+    assert_eq!(much(&said, &(0.0..=100.0), 5.0), None);
+    said.lines.push(line("etcd"));
+    let told = much(&said, &(0.0..=100.0), 5.0).unwrap();
+    assert!(told.starts_with("1001 lines from 0.0 s to 100.0 s, 900 of them from kubelet: `--around 95.0s"), "{told}");
+}
+
+#[test]
 fn damaged_evidence_is_an_error_that_names_the_file() {
     let (temp, history) = evidence(&[("journal.log.gz", b"no gzip".to_vec())]);
     let error = read(&history, temp.path(), "master2", &(0.0..=1.0)).unwrap_err().to_string();

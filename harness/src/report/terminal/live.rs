@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use crate::event::{Event, SpanId, Verdict, What};
 use crate::report::paint::Paint;
 use crate::report::text::{cut, wrapped};
-use crate::report::words::{Told, describe, label, limit, mark, phase, time};
+use crate::report::words::{Told, describe, label, limit, mark, numbered, phase, time};
 
 use super::state::{Running, State};
 
@@ -55,6 +55,10 @@ impl Live {
             What::Provider { name, reason } => self.line(&self.paint.dim(&format!("on {name}: {reason}"))),
             What::Artifact { name, version, source, .. } => {
                 self.line(&self.paint.dim(&format!("  with {name} {version} from {source}")))
+            }
+            What::StepPlanned { step, .. } => {
+                self.state.steps = self.state.steps.max(step + 1);
+                Ok(())
             }
             What::SpanStarted { span, .. } => self.start(*span, event),
             What::Progress { span, message, done, total, unit } => {
@@ -137,7 +141,10 @@ impl Live {
     /// What the span is called, as wide for all.
     fn called(&self, span: &Running) -> String {
         let width = (self.width / 3).clamp(30, 48).min(self.width / 2);
-        let name = label(span.step, span.machine.as_deref(), &span.title);
+        let name = match span.step {
+            Some(step) => numbered(step, self.state.steps, &span.title),
+            None => label(None, span.machine.as_deref(), &span.title),
+        };
         console::pad_str(&cut(&name, Some(width)), width, console::Alignment::Left, None).into_owned()
     }
 

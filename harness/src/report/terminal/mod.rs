@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::event::{Event, What};
 
-use super::text::{Style, ending, short, verdict};
+use super::text::{Style, short, verdict};
 use super::{Summary, history};
 use live::Live;
 use plain::Plain;
@@ -174,11 +174,10 @@ impl Terminal {
             }
         }
         let evidence = self.evidence.as_deref();
-        let lines = if self.options.mode == Mode::Quiet {
-            short(&Summary::of(&self.events), evidence, self.options.style())
-        } else {
-            let (summary, around) = ending(&self.events);
-            verdict(&summary, &around, evidence, self.options.style())
+        let (summary, style) = (Summary::of(&self.events), self.options.style());
+        let lines = match self.options.mode {
+            Mode::Quiet => short(&summary, evidence, style),
+            _ => verdict(&self.events, &summary, evidence, style),
         };
         for line in lines {
             writeln!(self.out, "{line}")?;

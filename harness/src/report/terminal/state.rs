@@ -23,6 +23,8 @@ pub(super) struct Running {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) spans: BTreeMap<SpanId, Running>,
+    /// How many steps the scenario has.
+    pub(super) steps: usize,
     /// The phase whose heading was shown last.
     phase: Option<Phase>,
 }

@@ -109,6 +109,50 @@ fn older_runs_are_compressed_and_read_as_before_and_the_newest_is_left_for_other
 }
 
 #[test]
+fn the_page_of_a_run_that_was_compressed_is_made_anew_with_links_that_live() {
+    let temp = runs(&[("1", "a", "failed", 2), ("2", "a", "failed", 1)]);
+    let page = |run: &str| temp.path().join(run).join(PAGE);
+    let journal = "machines/m1/journal.txt";
+    for run in ["1", "2"] {
+        let folder = temp.path().join(run);
+        std::fs::create_dir_all(folder.join("machines/m1")).unwrap();
+        std::fs::write(folder.join(journal), noise(10_000)).unwrap();
+        let file = format!(
+            r#"{{"at":2,"wall":"{}","kind":"file","path":"{journal}","role":"journal","machine":"m1","text":null}}"#,
+            now()
+        );
+        let log = std::fs::read_to_string(folder.join("events.jsonl")).unwrap();
+        let (start, rest) = log.split_once('\n').unwrap();
+        std::fs::write(folder.join("events.jsonl"), format!("{start}\n{file}\n{rest}")).unwrap();
+        let history = history::read(&folder.join("events.jsonl")).unwrap();
+        std::fs::write(page(run), html::html(&history, Some(&folder)).unwrap()).unwrap();
+    }
+    let before = std::fs::read_to_string(page("2")).unwrap();
+    assert!(dead_links(&temp.path().join("1"), &before).is_empty());
+    among(temp.path(), Bounds::default(), now()).unwrap();
+    let after = std::fs::read_to_string(page("1")).unwrap();
+    assert_eq!(dead_links(&temp.path().join("1"), &after), Vec::<String>::new());
+    assert_eq!(dead_links(&temp.path().join("1"), &before).len(), 2, "the old page led nowhere");
+    assert!(after.contains("journal.txt.gz") && after.contains("quorate logs 1 m1 --around"));
+    assert_eq!(std::fs::read_to_string(page("2")).unwrap(), before, "the newest run stays as it is");
+    // A log that nobody can read leaves the page that there is.
+    std::fs::remove_file(temp.path().join("1/events.jsonl.gz")).unwrap();
+    among(temp.path(), Bounds::default(), now()).unwrap();
+    assert_eq!(std::fs::read_to_string(page("1")).unwrap(), after);
+}
+
+/// The files that a page has links to and that are not there.
+fn dead_links(folder: &Path, page: &str) -> Vec<String> {
+    let page = page.replace("&#x2f;", "/");
+    let hrefs = page.split("href=\"./").skip(1).filter_map(|rest| rest.split(['"', '#']).next());
+    let mut dead: Vec<String> =
+        hrefs.filter(|href| !href.ends_with('/') && !folder.join(href).exists()).map(str::to_owned).collect();
+    dead.sort_unstable();
+    dead.dedup();
+    dead
+}
+
+#[test]
 fn a_run_that_was_killed_counts_as_interrupted_and_one_without_a_log_as_unknown() {
     let temp = runs(&[("1", "a", "", 9), ("2", "a", "interrupted", 8), ("3", "a", "passed", 7)]);
     std::fs::create_dir(temp.path().join("0")).unwrap();
