@@ -224,6 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn workers_are_a_target_where_there_are_any() {
+        let steps =
+            ["kill: workers", "start: workers", "partition: { on: master1, from: workers }", "restore: master1"];
+        let plan = plan_on("stacked-3-workers", &steps).unwrap();
+        let titles: Vec<_> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+        let both = "worker1, worker2";
+        let expected = [
+            format!("kill {both}"),
+            format!("start {both}"),
+            format!("partition master1 from {both}"),
+            "restore master1".into(),
+        ];
+        assert_eq!(titles, expected);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_remedy() {
         let cases: [(&[&str], u32, &str); 12] = [
             (&["kill: master2", "kill: master2"], 5, "master2 is off here, since line 4"),

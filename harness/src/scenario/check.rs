@@ -218,7 +218,7 @@ fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Targ
     if name == target::CHOSEN {
         return Some(Target::Chosen);
     }
-    let machine = cast.machine(name, &node.place, problems)?;
+    let machine = cast.machine(name, &[target::CHOSEN], &node.place, problems)?;
     is_node(&machine, cast, node, problems).then(|| Target::Machines(vec![machine]))
 }
 

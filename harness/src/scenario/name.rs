@@ -6,15 +6,11 @@ use super::problem::{Problems, quoted};
 use super::source::Place;
 use super::table::text;
 use super::yaml::Node;
-use super::{MachineName, Part, target};
+use super::{MachineName, target};
 
 /// Whether a word means machines without naming one, and so cannot name one.
 pub(super) fn is_target_word(word: &str) -> bool {
-    matches!(
-        word,
-        "masters" | "all-masters" | "control-plane" | "nodes" | "etcd" | "machines" | "others" | "other-masters"
-    ) || word == target::CHOSEN
-        || Part::of(word).is_some()
+    target::words().any(|known| known == word)
 }
 
 const LABEL_HELP: &str = "use lower-case letters a-z, digits and inner hyphens, at most 63 of them: `master1`";

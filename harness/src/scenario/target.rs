@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
-use super::problem::{Problems, quoted, suggest};
+use super::problem::{Problems, listed, mean, near, quoted};
 use super::source::Place;
 use super::table::text;
 use super::yaml::{Node, Value};
@@ -40,18 +40,53 @@ impl Cast {
         self.machines.contains_key(&MachineName(name.to_owned()))
     }
 
-    /// A machine that is named.
-    pub(super) fn machine(&self, name: &str, place: &Place, problems: &mut Problems) -> Option<MachineName> {
+    /// A machine that is named where these words could stand as well.
+    pub(super) fn machine(
+        &self,
+        name: &str,
+        words: &[&str],
+        place: &Place,
+        problems: &mut Problems,
+    ) -> Option<MachineName> {
         if let Some((known, _)) = self.machines.get_key_value(&MachineName(name.to_owned())) {
             return Some(known.clone());
         }
         if self.complete {
+            let label =
+                if words.is_empty() { "not in the topology" } else { "no machine of the topology, and no word" };
             problems
                 .error(place, format!("unknown machine {}", quoted(name)))
-                .label("not in the topology")
-                .mend(suggest(name, self.machines.keys().map(MachineName::as_str)));
+                .label(label)
+                .mend(self.meant(name, words));
         }
         None
+    }
+
+    /// What was probably meant by something that is neither a machine nor one of the words.
+    fn meant(&self, name: &str, words: &[&str]) -> String {
+        let names = || self.machines.keys().map(MachineName::as_str);
+        if let Some(several) = self.several(name) {
+            return format!("write a list: `[{}]`", several.join(", "));
+        }
+        let nearest = near(name, words.iter().copied().chain(names()));
+        match (nearest.is_empty(), words.is_empty()) {
+            (false, _) => mean(&nearest),
+            (true, true) => format!("the machines here: {}", listed(names())),
+            (true, false) => {
+                format!("the machines here: {}; words for some: {}", listed(names()), listed(words.iter().copied()))
+            }
+        }
+    }
+
+    /// Machines that were written into one text, with commas or blanks between them.
+    fn several<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
+        let parts: Vec<_> = text.split([',', ' ']).filter(|part| !part.is_empty()).collect();
+        (parts.len() > 1 && parts.iter().all(|part| self.knows(part))).then_some(parts)
+    }
+
+    /// Whether there is surely no machine with a role.
+    fn lacks(&self, role: Role) -> bool {
+        self.complete && self.machines.values().all(|it| it.is_some_and(|it| it != role))
     }
 
     /// The machines of some roles, as far as roles are known.
@@ -64,26 +99,42 @@ impl Cast {
 /// The word for the machines that were chosen last.
 pub(super) const CHOSEN: &str = "chosen";
 
+/// The words for all machines of some roles; whether there is such a machine is the topology's to say.
+const GROUPS: [&str; 7] = ["masters", "all-masters", "control-plane", "workers", "nodes", "etcd", "machines"];
+
+/// The words that mean others than those that a fault befalls.
+const OTHERS: [&str; 2] = ["others", "other-masters"];
+
+/// All words that mean machines without naming one, and so cannot name one.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    targets().into_iter().chain(OTHERS)
+}
+
+/// The words that a target can be.
+fn targets() -> Vec<&'static str> {
+    GROUPS.into_iter().chain(Part::ALL.map(Part::as_str)).chain([CHOSEN]).collect()
+}
+
+/// The machines that a word for all of some roles means.
+fn group(word: &str, cast: &Cast) -> Option<Vec<MachineName>> {
+    let roles: &[Role] = match word {
+        "masters" | "all-masters" | "control-plane" => &[Role::Master],
+        "workers" => &[Role::Worker],
+        "nodes" => &[Role::Master, Role::Worker],
+        "etcd" => Service::Etcd.roles(cast.external_etcd()),
+        "machines" => &Role::ALL,
+        _ => return None,
+    };
+    Some(cast.of(roles))
+}
+
 const EXPECTED: &str = "a machine, a list of machines, or a word for a part of them";
 
 /// Reads a target.
 pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
     match &node.value {
         Value::List(items) => decode_list(node, items, cast, problems).map(Target::Machines),
-        Value::Scalar(scalar) => match scalar.text.as_str() {
-            "masters" | "all-masters" | "control-plane" => Some(Target::Machines(cast.of(&[Role::Master]))),
-            "nodes" => Some(Target::Machines(cast.of(&[Role::Master, Role::Worker]))),
-            "etcd" => Some(Target::Machines(cast.of(Service::Etcd.roles(cast.external_etcd())))),
-            "machines" => Some(Target::Machines(cast.of(&Role::ALL))),
-            CHOSEN => Some(Target::Chosen),
-            word => match Part::of(word) {
-                Some(part) => Some(Target::Part(part)),
-                None => {
-                    let name = text(node, problems)?;
-                    cast.machine(name, &node.place, problems).map(|machine| Target::Machines(vec![machine]))
-                }
-            },
-        },
+        Value::Scalar(scalar) => decode_word(&scalar.text, node, cast, problems),
         Value::Map(_) => {
             problems
                 .error(&node.place, format!("expected {EXPECTED}; found a mapping"))
@@ -91,6 +142,33 @@ pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Optio
             None
         }
     }
+}
+
+fn decode_word(word: &str, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
+    if word == "workers" && cast.lacks(Role::Worker) {
+        problems
+            .error(&node.place, "there are no workers")
+            .label("no machine of the topology has the role `worker`")
+            .mend("write `masters` or `nodes`, or take a topology with workers, as `stacked-3-workers`");
+        return None;
+    }
+    if let Some(machines) = group(word, cast) {
+        return Some(Target::Machines(machines));
+    }
+    if word == CHOSEN {
+        return Some(Target::Chosen);
+    }
+    if let Some(part) = Part::of(word) {
+        return Some(Target::Part(part));
+    }
+    if OTHERS.contains(&word) {
+        problems.error(&node.place, format!("{} cannot stand here", quoted(word))).label("others than which?").mend(
+            "it belongs to `from` of a `partition` alone; name the machines, or write a word for some, as `masters`",
+        );
+        return None;
+    }
+    let name = text(node, problems)?;
+    cast.machine(name, &targets(), &node.place, problems).map(|machine| Target::Machines(vec![machine]))
 }
 
 fn decode_list(node: &Node, items: &[Node], cast: &Cast, problems: &mut Problems) -> Option<Vec<MachineName>> {
@@ -127,6 +205,11 @@ pub(super) fn decode_peers(node: &Node, cast: &Cast, problems: &mut Problems) ->
                 .mend("let `on` choose, and write `others`, `other-masters`, or name the machines");
             None
         }
+        Some(word) if group(word, cast).is_none() && !cast.knows(word) => {
+            let words: Vec<_> = OTHERS.into_iter().chain(GROUPS).collect();
+            cast.machine(text(node, problems)?, &words, &node.place, problems);
+            None
+        }
         _ => match decode(node, cast, problems)? {
             Target::Machines(machines) => Some(Peers::Machines(machines)),
             Target::Part(_) | Target::Chosen => None,
@@ -142,14 +225,23 @@ fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<Mach
             .mend(format!("write it alone: `{name}`, or name the machines"));
         return None;
     }
-    cast.machine(name, &item.place, problems)
+    let word = near(name, targets().into_iter().chain(cast.machines.keys().map(MachineName::as_str)));
+    let [word, ..] = word[..] else { return cast.machine(name, &[], &item.place, problems) };
+    if cast.knows(name) || cast.knows(word) || !cast.complete {
+        return cast.machine(name, &[], &item.place, problems);
+    }
+    problems
+        .error(&item.place, format!("unknown machine {}", quoted(name)))
+        .label("not in the topology")
+        .mend(format!("if you mean `{word}`: it stands alone, not in a list"));
+    None
 }
 
 pub(super) fn schema() -> Json {
     let parts = Part::ALL.map(Part::as_str).join("`, `");
     let words = format!(
-        "A machine, `masters`, `nodes`, `etcd`, `machines`, a part that is chosen when the step runs (`{parts}`), or `{CHOSEN}` for what was \
-         chosen last"
+        "A machine, `masters`, `workers`, `nodes`, `etcd`, `machines`, a part that is chosen when the step runs (`{parts}`), \
+         or `{CHOSEN}` for what was chosen last"
     );
     json!({ "oneOf": [
         { "type": "string", "description": words },
@@ -158,8 +250,7 @@ pub(super) fn schema() -> Json {
 }
 
 pub(super) fn peers_schema() -> Json {
-    let words =
-        "`others` for all machines that are not in `on`, `other-masters`, a machine, `masters`, `nodes`, or `machines`";
+    let words = "`others` for all machines that are not in `on`, `other-masters`, a machine, `masters`, `workers`, `nodes`, `etcd`, or `machines`";
     json!({ "oneOf": [
         { "type": "string", "description": words },
         { "type": "array", "description": "Machines", "items": name::label_schema(), "minItems": 1, "uniqueItems": true },
