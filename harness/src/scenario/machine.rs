@@ -65,10 +65,11 @@ pub(super) fn schema(extending: bool) -> Json {
     json!({ "type": "object", "propertyNames": name::label_schema(), "additionalProperties": machine, "minProperties": 1 })
 }
 
-/// Reads `machines`, and tells who there is even when some of it is bad.
+/// Reads `machines`, and tells who there is even when some of it is bad, or is not the whole.
 pub(super) fn decode(
     node: &Node,
     net: Option<Ipv4Net>,
+    whole: bool,
     problems: &mut Problems,
 ) -> (Cast, Option<IndexMap<MachineName, Machine>>) {
     let mut cast = Cast::default();
@@ -80,7 +81,7 @@ pub(super) fn decode(
     };
     let mut machines = IndexMap::new();
     let mut addresses: IndexMap<Ipv4Addr, &str> = IndexMap::new();
-    cast.complete = true;
+    cast.complete = whole;
     for (at, entry) in entries.iter().enumerate() {
         if let Some(first) = entries[..at].iter().find(|first| first.key == entry.key) {
             double_key(first, entry, problems);
@@ -90,7 +91,7 @@ pub(super) fn decode(
             cast.complete = false;
             continue;
         };
-        let (role, machine) = decode_one(entry, &name, net, &mut addresses, problems);
+        let (role, machine) = decode_one(entry, &name, (net, whole), &mut addresses, problems);
         cast.machines.insert(name.clone(), role);
         machines.extend(machine.map(|machine| (name, machine)));
     }
@@ -102,11 +103,11 @@ pub(super) fn decode(
 fn decode_one<'a>(
     entry: &'a Entry,
     name: &MachineName,
-    net: Option<Ipv4Net>,
+    (net, whole): (Option<Ipv4Net>, bool),
     addresses: &mut IndexMap<Ipv4Addr, &'a str>,
     problems: &mut Problems,
 ) -> (Option<Role>, Option<Machine>) {
-    let Some(fields) = MACHINE.open(&entry.value, problems) else { return (None, None) };
+    let Some(fields) = MACHINE.open_part(&entry.value, whole, problems) else { return (None, None) };
     let role = fields.read("role", problems, |node, problems| ROLE.decode(node, problems));
     let ip = fields.read("ip", problems, |node, problems| {
         let ip = network::decode_address(node, problems)?;

@@ -33,6 +33,16 @@ impl Table {
     /// Takes a node for a mapping of this kind. Unknown, double and missing keys become problems; what is known is read
     /// all the same.
     pub(super) fn open<'a>(&'static self, node: &'a Node, problems: &mut Problems) -> Option<Fields<'a>> {
+        self.open_part(node, true, problems)
+    }
+
+    /// The same of a mapping of which there may be more elsewhere, if it is not the whole: no key is missing then.
+    pub(super) fn open_part<'a>(
+        &'static self,
+        node: &'a Node,
+        whole: bool,
+        problems: &mut Problems,
+    ) -> Option<Fields<'a>> {
         let Some(entries) = node.entries() else {
             let any = !self.fields.iter().any(|field| field.required);
             let examples = self.fields.iter().filter(|field| field.required || any).map(|field| field.example);
@@ -54,7 +64,8 @@ impl Table {
         }
         let fields = Fields { table: self, found };
         let misspelt = |name| entries.iter().any(|entry| self.meant(&entry.key) == Some(name));
-        let missing = |field: &&Field| field.required && fields.get(field.name).is_none() && !misspelt(field.name);
+        let missing =
+            |field: &&Field| whole && field.required && fields.get(field.name).is_none() && !misspelt(field.name);
         for field in self.fields.iter().filter(missing) {
             problems
                 .error(&node.place, format!("{} needs `{}`", self.what, field.name))
