@@ -8,7 +8,7 @@ mod words;
 
 use std::time::Duration;
 
-use crate::scenario::{Action, Scenario, Step};
+use crate::scenario::{Action, Diagnostics, Place, Scenario, Step};
 pub use able::refusals;
 use walk::Walk;
 
@@ -37,16 +37,23 @@ pub struct Planned {
 
 /// Why a scenario cannot be planned.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{path}:{line}: {problem}\n  mend it: {remedy}")]
+#[error("{place}: {problem}\n  mend it: {remedy}")]
 pub struct Refusal {
-    /// The scenario's file.
-    pub path: String,
-    /// The line of the step.
-    pub line: u32,
+    /// The step.
+    pub place: Place,
     /// What makes no sense.
     pub problem: String,
     /// What to write instead.
     pub remedy: String,
+}
+
+/// Refusals as they are shown beside whatever else is wrong with files.
+pub fn told(refusals: &[Refusal]) -> Diagnostics {
+    let mut told = Diagnostics::default();
+    for Refusal { place, problem, remedy } in refusals {
+        told.refuse(place, problem.as_str(), remedy.as_str());
+    }
+    told
 }
 
 impl Plan {
@@ -56,7 +63,7 @@ impl Plan {
         let mut refusals = Vec::new();
         for step in &scenario.steps {
             if let Err(walk::Nonsense { problem, remedy }) = walk.step(step) {
-                refusals.push(Refusal { path: scenario.path.display().to_string(), line: step.line, problem, remedy });
+                refusals.push(Refusal { place: step.place.clone(), problem, remedy });
             }
         }
         if !refusals.is_empty() {
@@ -64,7 +71,7 @@ impl Plan {
         }
         let steps = scenario.steps.iter().map(|step| Planned {
             title: step.to_string(),
-            line: step.line,
+            line: step.line(),
             deadline: step.deadline(),
         });
         Ok(Self { steps: steps.collect(), notes: walk.into_notes() })
@@ -135,7 +142,7 @@ mod tests {
         for steps in good {
             plan(steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
         }
-        let bad: [(&[&str], u32, &str); 13] = [
+        let bad: [(&[&str], usize, &str); 13] = [
             (&["restore: master1"], 4, "nothing of the network, the disk or the clock lasts on master1 here"),
             (&["kill: master1", "restore: masters"], 5, "master1 is off here"),
             (&["isolate: master1", "restore: master2"], 5, "nothing of the network"),
@@ -152,7 +159,7 @@ mod tests {
         ];
         for (steps, line, problem) in bad {
             let refusals = plan(steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
         }
     }
@@ -167,7 +174,7 @@ mod tests {
         for (topology, steps) in good {
             plan_on(topology, steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
         }
-        let bad: [(&str, &[&str], u32, &str); 7] = [
+        let bad: [(&str, &[&str], usize, &str); 7] = [
             ("stacked-3", &["kill: masters", "kill: one-master"], 5, "no one-master can be chosen: a fault lasts on 3"),
             (
                 "stacked-3",
@@ -198,7 +205,7 @@ mod tests {
         ];
         for (topology, steps, line, problem) in bad {
             let refusals = plan_on(topology, steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
         }
     }
@@ -241,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_remedy() {
-        let cases: [(&[&str], u32, &str); 12] = [
+        let cases: [(&[&str], usize, &str); 12] = [
             (&["kill: master2", "kill: master2"], 5, "master2 is off here, since line 4"),
             (&["kill: master2", "stop: masters"], 5, "master2 is off here, since line 4"),
             (&["stop: master2", "pause: master2"], 5, "master2 is off here, since line 4"),
@@ -269,7 +276,7 @@ mod tests {
         ];
         for (steps, line, problem) in cases {
             let refusals = plan(steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
             assert!(!refusals[0].remedy.is_empty());
         }
@@ -285,7 +292,7 @@ mod tests {
         for steps in good {
             plan(steps).unwrap();
         }
-        let bad: [(&[&str], u32, &str); 6] = [
+        let bad: [(&[&str], usize, &str); 6] = [
             (&["start: chosen"], 4, "nothing was chosen before this step"),
             (&["expect: { node: chosen, is: ready, within: 1m }"], 4, "nothing was chosen before this step"),
             (&["kill: one-master", "start: one-master"], 5, "`start` cannot choose anew what it heals"),
@@ -299,7 +306,7 @@ mod tests {
         ];
         for (steps, line, problem) in bad {
             let refusals = plan(steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
         }
     }
@@ -307,7 +314,7 @@ mod tests {
     #[test]
     fn all_that_makes_no_sense_is_said_at_once() {
         let refusals = plan(&["start: master1", "kill: master2", "start: master3"]).unwrap_err();
-        assert_eq!(refusals.iter().map(|refusal| refusal.line).collect::<Vec<_>>(), [4, 6]);
+        assert_eq!(refusals.iter().map(|refusal| refusal.place.line()).collect::<Vec<_>>(), [4, 6]);
     }
 
     #[test]

@@ -67,18 +67,18 @@ impl<'a> Walk<'a> {
             Action::Hold { check: None, .. } => Ok(()),
             Action::Expect { check, .. } | Action::Hold { check: Some(check), .. } => {
                 self.refers(check)?;
-                self.doubt(check, step.line);
+                self.doubt(check, step.line());
                 Ok(())
             }
             Action::Fault(Fault { verb, on }) => {
-                let subjects = self.subjects(verb, on, step.line)?;
+                let subjects = self.subjects(verb, on, step.line())?;
                 if *verb == Verb::Restore {
                     return self.restore(&subjects);
                 }
                 if *verb == Verb::Wipe {
                     self.quorum(&subjects)?;
                 }
-                subjects.into_iter().try_for_each(|subject| self.fault(verb, subject, step.line))
+                subjects.into_iter().try_for_each(|subject| self.fault(verb, subject, step.line()))
             }
         }
     }

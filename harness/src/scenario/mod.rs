@@ -37,3 +37,4 @@ pub use problem::{Diagnostics, Problem, Rendering};
 pub use rate::format_rate;
 pub use schema::{FileKind, schema, schema_text};
 pub use size::{format_size, parse_size};
+pub use source::Place;

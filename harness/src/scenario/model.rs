@@ -9,6 +9,8 @@ use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
+use super::Place;
+
 /// The name of a machine, which is its node's name in the cluster as well. A lower-case DNS label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -272,8 +274,15 @@ pub enum Workload {
 pub struct Step {
     /// What is done or expected.
     pub action: Action,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl Step {
     /// The line of the scenario's file where it stands, from 1.
-    pub line: u32,
+    pub fn line(&self) -> u32 {
+        u32::try_from(self.place.line()).unwrap_or(u32::MAX)
+    }
 }
 
 /// What a step does.

@@ -180,6 +180,13 @@ impl Diagnostics {
         self.sort();
     }
 
+    /// Adds what makes a file unusable and shows only when all of it is read, with how to mend it.
+    pub fn refuse(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        let mut problems = Problems::default();
+        problems.error(place, message).mend(help);
+        self.extend(problems.into_diagnostics());
+    }
+
     /// All of them as text for a person, with the lines in question, and their number at the end.
     pub fn render(&self, rendering: Rendering) -> String {
         let handler = rendering.handler();

@@ -60,7 +60,7 @@ fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Step>
             fault::decode(fault.kind, value, cast, problems).map(Action::Fault)
         }
     };
-    Some(Step { action: action?, line: u32::try_from(node.place.line()).unwrap_or(u32::MAX) })
+    Some(Step { action: action?, place: node.place.clone() })
 }
 
 fn hold_schema() -> Json {
