@@ -195,7 +195,22 @@ fn open<'a>(
     let (key, table) = choice.pick(node, problems)?;
     let fields = table.open(node, problems)?;
     let kind = KINDS.iter().find(|kind| kind.key == key)?;
+    if let Some(word) = contrary(key, table, &fields) {
+        let node = fields.get(key)?;
+        problems.error(&node.place, format!("{} is not a state of its own", node.describe())).mend(word);
+        return None;
+    }
     Some(((kind.decode)(&fields, cast, problems), fields))
+}
+
+/// How a state is written that is none but the contrary of one: `unhealthy`, `not-ready` of all nodes.
+fn contrary(key: &'static str, table: &Table, fields: &Fields<'_>) -> Option<String> {
+    let written = &fields.get(key)?.scalar()?.text;
+    let words = (table.fields.iter().find(|field| field.name == key)?.schema)();
+    let known = |word: &str| words["enum"].as_array().is_some_and(|words| words.iter().any(|known| known == word));
+    let bare = ["not-", "not ", "un", "in", "non-", "dis"].iter().find_map(|prefix| written.strip_prefix(prefix))?;
+    let one = if key == "nodes" { "; of one node: `node: master2, is: not-ready`" } else { "" };
+    (!known(written) && known(bare)).then(|| format!("write its contrary: `not: {{ {key}: {bare} }}`{one}"))
 }
 
 fn decode_not(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {

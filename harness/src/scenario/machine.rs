@@ -11,8 +11,8 @@ use super::size::format_size;
 use super::source::Place;
 use super::table::{Field, Table, Words, double_key, number};
 use super::target::Cast;
-use super::yaml::{Entry, Node};
-use super::{Machine, MachineName, Role, name, network, size};
+use super::yaml::{Entry, Node, Value};
+use super::{Machine, MachineName, Role, name, network, shape, size};
 
 static ROLE: Words<Role> = Words {
     what: "a role",
@@ -76,7 +76,9 @@ pub(super) fn decode(
     let Some(entries) = node.entries() else {
         problems
             .error(&node.place, format!("`machines` is a mapping of names to machines, not {}", node.describe()))
-            .mend("write `master1: { role: master, ip: 172.27.11.10, memory: 2GiB, cpus: 2 }`");
+            .mend(by_name(node).unwrap_or_else(|| {
+                "write `master1: { role: master, ip: 172.27.11.10, memory: 2GiB, cpus: 2 }`".to_owned()
+            }));
         return (cast, None);
     };
     let mut machines = IndexMap::new();
@@ -98,6 +100,14 @@ pub(super) fn decode(
     check_roles(node, entries, &cast, problems);
     let whole = cast.complete && machines.len() == cast.machines.len();
     (cast, whole.then_some(machines))
+}
+
+/// The first machine of a list of them, in the shape of a mapping.
+fn by_name(node: &Node) -> Option<String> {
+    let Value::List(items) = &node.value else { return None };
+    let name = &items.first()?.get("name")?.scalar()?.text;
+    let rest = items.first()?.entries()?.iter().filter(|entry| entry.key != "name");
+    shape::write(&format!("{name}: {}", shape::mapping(rest))).map(|write| format!("{write}, and so on"))
 }
 
 fn decode_one<'a>(

@@ -20,6 +20,7 @@ mod network;
 mod problem;
 mod rate;
 mod schema;
+mod shape;
 mod share;
 mod size;
 mod source;

@@ -135,13 +135,29 @@ pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Optio
     match &node.value {
         Value::List(items) => decode_list(node, items, cast, problems).map(Target::Machines),
         Value::Scalar(scalar) => decode_word(&scalar.text, node, cast, problems),
-        Value::Map(_) => {
-            problems
-                .error(&node.place, format!("expected {EXPECTED}; found a mapping"))
-                .mend("write for example `kill: master2`");
+        Value::Map(entries) => {
+            let inside = entries.iter().flat_map(|entry| [entry.key.as_str()].into_iter().chain(scalars(&entry.value)));
+            let keys = ["on", "machine", "machines", "target", "node", "name"];
+            let named =
+                |word: &&str| cast.knows(word) || targets().contains(word) || !(cast.complete || keys.contains(word));
+            let named: Vec<_> = inside.filter(|word| !word.is_empty()).filter(named).collect();
+            problems.error(&node.place, format!("expected {EXPECTED}; found a mapping")).mend(match &named[..] {
+                [] => "write for example `master2`, without a key of its own".to_owned(),
+                [one] => format!("write `{one}`, without a key of its own"),
+                several => format!("write `[{}]`, without keys of their own", several.join(", ")),
+            });
             None
         }
     }
+}
+
+/// The texts of a scalar, or of a list of them.
+fn scalars(node: &Node) -> Vec<&str> {
+    let items = match &node.value {
+        Value::List(items) => &items[..],
+        _ => std::slice::from_ref(node),
+    };
+    items.iter().filter_map(Node::scalar).map(|scalar| scalar.text.as_str()).collect()
 }
 
 fn decode_word(word: &str, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
@@ -167,8 +183,22 @@ fn decode_word(word: &str, node: &Node, cast: &Cast, problems: &mut Problems) ->
         );
         return None;
     }
-    let name = text(node, problems)?;
+    let name = named(node, cast, problems)?;
     cast.machine(name, &targets(), &node.place, problems).map(|machine| Target::Machines(vec![machine]))
+}
+
+/// The name of a machine. One that is a number needs quotes, if there is such a machine.
+fn named<'a>(node: &'a Node, cast: &Cast, problems: &mut Problems) -> Option<&'a str> {
+    match node.scalar() {
+        Some(scalar) if node.is_null() || scalar.text.trim().is_empty() => {
+            problems
+                .error(&node.place, format!("expected {EXPECTED}; found {}", node.describe()))
+                .mend("write for example `master2`, or `masters` for all of them");
+            None
+        }
+        Some(scalar) if !cast.knows(&scalar.text) => Some(&scalar.text),
+        _ => text(node, problems),
+    }
 }
 
 fn decode_list(node: &Node, items: &[Node], cast: &Cast, problems: &mut Problems) -> Option<Vec<MachineName>> {
@@ -218,7 +248,7 @@ pub(super) fn decode_peers(node: &Node, cast: &Cast, problems: &mut Problems) ->
 }
 
 fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<MachineName> {
-    let name = text(item, problems)?;
+    let name = named(item, cast, problems)?;
     if name::is_target_word(name) {
         problems
             .error(&item.place, format!("{} cannot stand in a list", quoted(name)))

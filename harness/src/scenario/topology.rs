@@ -10,7 +10,7 @@ use super::target::Cast;
 use super::yaml::{Node, Value};
 use super::{
     Kubernetes, LoadBalancer, LoadOptions, Topology, Workload, kubernetes, load_balancer, machine, name, network,
-    workload,
+    shape, workload,
 };
 
 static TOPOLOGY: Table = Table {
@@ -103,6 +103,13 @@ pub(super) fn decode_reference(
     let found = match &node.value {
         Value::Map(_) => Some(library::expand(node, &mut trail, problems)),
         Value::Scalar(_) if !node.is_null() => library::find(node, &mut trail, problems),
+        Value::List(items) if let [one] = &items[..] => {
+            let write = shape::write(&format!("topology: {}", shape::flow(one)));
+            problems
+                .error(&node.place, "expected a topology, found a list")
+                .mend(write.unwrap_or_else(|| "write it without a list".to_owned()));
+            return decode_reference(one, default_name, asked, problems);
+        }
         _ => {
             problems
                 .error(&node.place, format!("expected a topology, found {}", node.describe()))

@@ -31,7 +31,7 @@ static SLOW: Table = Table {
 pub(super) fn fill(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
     let fields = FILL.open(node, problems)?;
     let on = fields.read("on", problems, |n, p| machines(n, cast, p));
-    let leave = fields.read_or("leave", 0, problems, size::decode);
+    let leave = fields.read_or("leave", 0, problems, leave);
     Some(Fault { verb: Verb::FillDisk { leave: leave? }, on: on? })
 }
 
@@ -40,6 +40,15 @@ pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<
     let on = fields.read("on", problems, |n, p| machines(n, cast, p));
     let rate = fields.read("rate", problems, size::decode);
     Some(Fault { verb: Verb::SlowDisk { rate: rate? }, on: on? })
+}
+
+/// Nothing is what is left where nothing is said.
+fn leave(node: &Node, problems: &mut Problems) -> Option<u64> {
+    if node.scalar().is_some_and(|scalar| scalar.text.starts_with('0')) {
+        problems.error(&node.place, "to leave nothing is the default").mend("take `leave` out");
+        return None;
+    }
+    size::decode(node, problems)
 }
 
 fn machines(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {

@@ -8,7 +8,7 @@ use crate::scenario::source::Place;
 use crate::scenario::table::{Field, Table, Words, list, number};
 use crate::scenario::target::{self, Cast};
 use crate::scenario::yaml::Node;
-use crate::scenario::{Direction, Fault, Peers, Role, Target, Verb, duration, rate};
+use crate::scenario::{Direction, Fault, Peers, Role, Target, Verb, duration, rate, shape};
 
 static DIRECTION: Words<Direction> =
     Words { what: "a direction", words: &[("both", Direction::Both), ("in", Direction::In), ("out", Direction::Out)] };
@@ -106,6 +106,15 @@ pub(super) fn block(node: &Node, cast: &Cast, problems: &mut Problems) -> Option
 }
 
 fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
+    if let Some(scalar) = node.scalar().filter(|_| !node.is_null()) {
+        let ports: Vec<_> = scalar.text.split([',', ' ']).filter(|part| !part.is_empty()).collect();
+        let all = ports.iter().all(|port| port.parse::<u16>().is_ok());
+        problems.error(&node.place, format!("`ports` is a list, not {}", node.describe())).mend(match all {
+            true => format!("write `ports: [{}]`", ports.join(", ")),
+            false => "write each port as a number: `ports: [2379, 2380]`".to_owned(),
+        });
+        return None;
+    }
     let items = list(node, "`ports`", problems)?;
     if items.is_empty() || items.len() > PORTS {
         problems
@@ -124,6 +133,12 @@ fn ports_schema() -> Json {
 }
 
 pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    // Of the three that make it slow none is required, so that the table alone would name the machines and nothing else.
+    let bare = SLOW.shape(node).filter(|shape| node.entries().is_none() && !shape.contains(", "));
+    if let Some(shape) = bare.and_then(|shape| shape::write(&shape.replace(" }", ", rate: 1mbit }"))) {
+        problems.error(&node.place, format!("{} is a mapping, not {}", SLOW.what, node.describe())).mend(shape);
+        return None;
+    }
     let fields = SLOW.open(node, problems)?;
     let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
     let rate = fields.read_or("rate", None, problems, |n, p| rate::decode(n, p).map(Some));
@@ -133,7 +148,7 @@ pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<
         problems
             .error(&node.place, "a slow network needs `rate`, `delay` or `loss`")
             .label("nothing is slow here")
-            .mend("write for example `rate: 1mbit`");
+            .mend("add for example `rate: 1mbit`, `delay: 100ms` or `loss: 5%`");
         return None;
     }
     Some(Fault { verb: Verb::Slow { rate: rate?, delay: delay?, loss: loss? }, on: on? })
