@@ -56,6 +56,10 @@ impl Scenario {
     }
 }
 
+/// Bytes of the file system that etcd's data has of its own where a step fills it: room for some write-ahead logs of 64 MB
+/// each and a database.
+pub const ETCD_DISK: u64 = 512 << 20;
+
 /// A cluster of machines.
 #[derive(Debug, Clone)]
 pub struct Topology {

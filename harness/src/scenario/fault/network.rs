@@ -1,5 +1,7 @@
 //! Faults of the private network: who is cut off from whom, which ports, and how slow what is left goes.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::{ON, optional};
@@ -58,6 +60,8 @@ static SLOW: Table = Table {
     ],
 };
 
+/// How long an answer is waited for that shows the delay.
+const LONGEST: Duration = Duration::from_secs(2);
 /// The most ports that one rule of the packet filter takes.
 const PORTS: usize = 15;
 
@@ -124,6 +128,13 @@ fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
     }
     let ports = items.iter().map(|item| number(item, 1, u16::MAX.into(), problems));
     let ports: Vec<_> = ports.map(|port| port.and_then(|port| u16::try_from(port).ok())).collect();
+    let twice = (1..ports.len()).find(|at| ports[*at].is_some() && ports[..*at].contains(&ports[*at]));
+    if let Some(at) = twice {
+        problems
+            .error(&items[at].place, format!("the port {} is named twice", shape::flow(&items[at])))
+            .mend("remove one of the two");
+        return None;
+    }
     ports.into_iter().collect()
 }
 
@@ -142,7 +153,7 @@ pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<
     let fields = SLOW.open(node, problems)?;
     let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
     let rate = fields.read_or("rate", None, problems, |n, p| rate::decode(n, p).map(Some));
-    let delay = fields.read_or("delay", None, problems, |n, p| duration::decode(n, p).map(Some));
+    let delay = fields.read_or("delay", None, problems, |n, p| decode_delay(n, p).map(Some));
     let loss = fields.read_or("loss", None, problems, |n, p| rate::decode_share(n, p).map(Some));
     if ["rate", "delay", "loss"].into_iter().all(|key| fields.get(key).is_none()) {
         problems
@@ -152,6 +163,20 @@ pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<
         return None;
     }
     Some(Fault { verb: Verb::Slow { rate: rate?, delay: delay?, loss: loss? }, on: on? })
+}
+
+/// Reads a delay that can be seen to have come.
+fn decode_delay(node: &Node, problems: &mut Problems) -> Option<Duration> {
+    let delay = duration::decode(node, problems)?;
+    if delay >= LONGEST {
+        let longest = duration::format_duration(LONGEST);
+        problems
+            .error(&node.place, format!("a delay of {longest} or more cannot be told from silence"))
+            .label(format!("what proves it waits {longest} for an answer"))
+            .mend(format!("write less than `delay: {longest}`, or `isolate` the machine"));
+        return None;
+    }
+    Some(delay)
 }
 
 pub(super) fn partition_schema() -> Json {
