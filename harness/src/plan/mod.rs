@@ -165,6 +165,89 @@ mod tests {
     }
 
     #[test]
+    fn what_needs_a_service_that_is_stopped_is_refused() {
+        let good: [&[&str]; 7] = [
+            &["stop-service: { service: kubelet, on: master1 }", "kill-service: { service: etcd, on: master1 }"],
+            &["stop-service: { service: kubelet, on: master1 }", "restart-service: { service: etcd, on: master2 }"],
+            &[
+                "stop-service: { service: kubelet, on: master1 }",
+                "reboot: master1",
+                "stop-service: { service: etcd, on: master1 }",
+            ],
+            &["stop-service: { service: kubelet, on: master1 }", "kill: master1", "start: master1", "wipe: master1"],
+            &["stop-service: { service: etcd, on: master1 }", "fill-disk: { on: master1 }", "restore: master1"],
+            &["slow-disk: { on: master1, rate: 1MiB }", "restart-service: { service: kubelet, on: master1 }"],
+            &["fill-etcd: master1", "restart-service: { service: etcd, on: master1 }", "restore: master1"],
+        ];
+        for steps in good {
+            plan(steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
+        }
+        let kubelet = "stop-service: { service: kubelet, on: master1 }";
+        let stopped = "stop-service: { service: etcd, on: master1 }";
+        let slow = "slow-disk: { on: master1, rate: 1MiB }";
+        let bad: [(&[&str], usize, &str); 13] = [
+            (
+                &[kubelet, stopped],
+                5,
+                "`stop-service` of etcd on master1 cannot work: kubelet is stopped there, since line 4",
+            ),
+            (
+                &[kubelet, "restart-service: { service: kube-scheduler, on: masters }"],
+                5,
+                "`restart-service` of kube-scheduler",
+            ),
+            (
+                &[stopped, kubelet, "start-service: { service: etcd, on: master1 }"],
+                6,
+                "`start-service` of etcd on master1",
+            ),
+            (
+                &["stop-service: { service: containerd, on: master1 }", "wipe: master1"],
+                5,
+                "`wipe` of master1 cannot work",
+            ),
+            (
+                &["wipe: master1", kubelet, "restore: master1"],
+                6,
+                "`restore` cannot undo `wipe` of master1: kubelet is stopped",
+            ),
+            (
+                &["fill-etcd: master1", stopped, "restore: masters"],
+                6,
+                "`restore` cannot undo `fill-etcd` of master1: etcd",
+            ),
+            (&[stopped, slow], 5, "`slow-disk` of master1 cannot work: etcd is stopped there"),
+            (&[stopped, "wipe: master1"], 5, "`wipe` of master1 cannot work: etcd is stopped there"),
+            (
+                &["wipe: master1", slow],
+                5,
+                "`slow-disk` of master1 cannot work, since no member runs there: `wipe` lasts",
+            ),
+            (
+                &["wipe: master1", "kill-service: { service: etcd, on: master1 }"],
+                5,
+                "`kill-service` of etcd on master1 cannot work",
+            ),
+            (
+                &[slow, "restart-service: { service: etcd, on: master1 }"],
+                5,
+                "`restart-service` of etcd on master1 would undo that unseen",
+            ),
+            (&["isolate: master1", "wipe: master1"], 5, "`wipe` of master1 cannot be done and undone while its cable"),
+            (
+                &[kubelet, "reboot: master1", "start-service: { service: kubelet, on: master1 }"],
+                6,
+                "kubelet of master1 is not stopped",
+            ),
+        ];
+        for (steps, line, problem) in bad {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
+        }
+    }
+
+    #[test]
     fn what_is_chosen_can_be_chosen_and_is_what_the_step_needs() {
         let good: [(&str, &[&str]); 3] = [
             ("stacked-3", &["kill: one-master", "kill: one-master", "kill: one-master", "start: chosen"]),

@@ -189,13 +189,14 @@ impl<'a> Walk<'a> {
         if !matches!(verb, Verb::Start | Verb::Resume) {
             self.running(&subject)?;
         }
+        self.possible(verb, &subject)?;
         if verb.heals() {
             return self.heal(verb, &subject);
         }
-        self.possible(verb, &subject)?;
         if let Some(service) = verb.service() {
             self.serving(&subject, service)?;
         }
+        self.active.retain(|active| active.subject != subject || !verb.ends(&active.verb));
         if verb.undoing().is_some() {
             self.active.push(Active { subject, verb: verb.clone(), line });
         }
@@ -203,9 +204,9 @@ impl<'a> Walk<'a> {
     }
 
     fn heal(&mut self, verb: &Verb, subject: &Subject) -> Result<(), Nonsense> {
-        let before = self.active.len();
-        self.active.retain(|active| active.subject != *subject || active.verb.undoing().as_ref() != Some(verb));
-        if self.active.len() < before {
+        let undoes = |active: &Active| active.subject == *subject && active.verb.undoing().as_ref() == Some(verb);
+        if self.active.iter().any(undoes) {
+            self.active.retain(|active| active.subject != *subject || !verb.ends(&active.verb));
             return Ok(());
         }
         let chance = |active: &&Active| {
@@ -235,13 +236,28 @@ impl<'a> Walk<'a> {
     fn possible(&self, verb: &Verb, subject: &Subject) -> Result<(), Nonsense> {
         let in_the_way = |active: &&Active| active.subject == *subject && active.verb.is_in_the_way_of(verb);
         let Some(Active { verb: other, line, .. }) = self.active.iter().find(in_the_way) else { return Ok(()) };
+        let done = match verb.service() {
+            Some(service) => format!("`{}` of {} on {subject}", verb.as_str(), service.as_str()),
+            None => format!("`{}` of {subject}", verb.as_str()),
+        };
+        if let Verb::StopService(service) = other {
+            return nonsense(
+                format!("{done} cannot work: {} is stopped there, since line {line}", service.as_str()),
+                format!("write `- start-service: {{ service: {}, on: {} }}` before", service.as_str(), name(subject)),
+            );
+        }
+        let of_etcd = verb.service() == Some(Service::Etcd) || matches!(verb, Verb::FillEtcd | Verb::Wipe);
         let why = match verb {
             _ if other.is_like(verb) => "would do nothing",
+            Verb::SlowDisk { .. } => "cannot work, since no member runs there",
+            _ if *other == Verb::Wipe => "cannot work, since no member runs there",
+            _ if *other == Verb::Isolate && of_etcd => "cannot be done and undone while its cable is pulled",
+            _ if of_etcd => "would undo that unseen",
             Verb::Kill | Verb::Stop | Verb::Reboot => "would undo a part of that unseen",
             _ => "would do nothing, since its cable is pulled",
         };
         nonsense(
-            format!("`{}` of {subject} {why}: `{}` lasts there, since line {line}", verb.as_str(), other.as_str()),
+            format!("{done} {why}: `{}` lasts there, since line {line}", other.as_str()),
             format!("write `- restore: {}` before", name(subject)),
         )
     }
@@ -258,6 +274,8 @@ impl<'a> Walk<'a> {
                 .all(|machine| subjects.contains(&Subject::Machine(machine.name.clone()))),
         };
         let before = self.active.len();
+        let healed = |active: &&Active| active.verb.is_restorable() && meant(&active.subject);
+        self.active.iter().filter(healed).try_for_each(|active| self.restorable(active))?;
         self.active.retain(|active| !(active.verb.is_restorable() && meant(&active.subject)));
         if self.active.len() < before {
             return Ok(());
@@ -268,6 +286,36 @@ impl<'a> Walk<'a> {
             "take the step out, or name the machines on which something does; for what was killed, stopped or paused \
              write `start`, `resume` or `start-service` instead",
         )
+    }
+
+    /// Whether the services run that it takes to undo a fault of etcd's data.
+    fn restorable(&self, fault: &Active) -> Result<(), Nonsense> {
+        let needed: &[Service] = match fault.verb {
+            Verb::FillEtcd => &[Service::Kubelet, Service::Containerd, Service::Etcd],
+            // kubelet is restarted where etcd has ended, and would be started unseen.
+            Verb::FillDisk { .. } | Verb::Wipe => &[Service::Kubelet, Service::Containerd],
+            _ => &[],
+        };
+        let stopped = |active: &&Active| {
+            active.subject == fault.subject
+                && matches!(active.verb, Verb::StopService(service) if needed.contains(&service))
+        };
+        match self.active.iter().find(stopped).map(|active| (active.verb.service(), active.line)) {
+            Some((Some(service), line)) => nonsense(
+                format!(
+                    "`restore` cannot undo `{}` of {}: {} is stopped there, since line {line}",
+                    fault.verb.as_str(),
+                    fault.subject,
+                    service.as_str()
+                ),
+                format!(
+                    "write `- start-service: {{ service: {}, on: {} }}` before",
+                    service.as_str(),
+                    name(&fault.subject)
+                ),
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Whether etcd keeps its quorum when these members are wiped as well. Without one no member can join again.

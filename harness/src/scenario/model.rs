@@ -577,11 +577,40 @@ impl Verb {
         self.undoing() == Some(Self::Restore)
     }
 
-    /// Whether another fault would do nothing, or undo this one unseen, while this one lasts.
+    /// Whether another fault would do nothing, not work, or undo this one unseen, while this one lasts on the same machine.
     pub fn is_in_the_way_of(&self, other: &Self) -> bool {
-        let on_the_cable = matches!(other, Self::Partition { .. } | Self::Block { .. } | Self::Slow { .. });
         let restarts = matches!(other, Self::Kill | Self::Stop | Self::Reboot);
-        (self.is_restorable() && (restarts || self.is_like(other))) || (*self == Self::Isolate && on_the_cable)
+        let on_the_cable = matches!(other, Self::Partition { .. } | Self::Block { .. } | Self::Slow { .. });
+        let of_etcd = other.service() == Some(Service::Etcd);
+        let of_the_member = matches!(other, Self::FillEtcd | Self::Wipe);
+        (self.is_restorable() && (restarts || self.is_like(other)))
+            || match self {
+                Self::Isolate => on_the_cable || of_the_member,
+                Self::SlowDisk { .. } => of_etcd || of_the_member,
+                Self::Wipe => of_etcd || of_the_member || matches!(other, Self::SlowDisk { .. }),
+                Self::StopService(Service::Etcd) => of_the_member || matches!(other, Self::SlowDisk { .. }),
+                Self::StopService(Service::Kubelet | Service::Containerd) => other.needs_kubelet(),
+                _ => false,
+            }
+    }
+
+    /// Whether the machine's kubelet and its container runtime have to run for it, since it goes by a static pod's manifest.
+    /// To kill a process takes neither.
+    pub fn needs_kubelet(&self) -> bool {
+        match self {
+            Self::StopService(service) | Self::StartService(service) | Self::RestartService(service) => {
+                service.keeper() == Keeper::StaticPod
+            }
+            Self::FillEtcd | Self::Wipe => true,
+            _ => false,
+        }
+    }
+
+    /// Whether doing it ends another that lasts on the same machine. A machine that starts anew starts its units.
+    pub fn ends(&self, other: &Self) -> bool {
+        let starts = matches!(self, Self::Start | Self::Reboot);
+        let unit = matches!(other, Self::StopService(service) if service.keeper() == Keeper::Unit);
+        (starts && unit) || other.undoing().is_some_and(|undoing| undoing == *self)
     }
 
     /// Whether the other is the same fault, whatever its particulars.
