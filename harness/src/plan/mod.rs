@@ -395,6 +395,43 @@ mod tests {
     }
 
     #[test]
+    fn choices_that_have_names_are_healed_one_by_one() {
+        let two = ["kill: one-master as first", "kill: one-master as second"];
+        let steps =
+            [two[0], two[1], "expect: { node: first, is: not-ready, within: 90s }", "start: first", "start: chosen"];
+        let titles: Vec<_> = plan(&steps).unwrap().steps.into_iter().map(|step| step.title).collect();
+        assert_eq!(titles[0], "kill one-master as first");
+        assert_eq!(titles[2..], ["expect first NotReady within 1m30s", "start first", "start what was chosen"]);
+        let bad: [(&[&str], usize, &str, &str); 5] = [
+            (&["start: first", two[0]], 4, "nothing is called `first` before this step", "move the step"),
+            (&[two[0], "start: first", "start: first"], 6, "one-master of line 4 is not off here", "take the step out"),
+            (
+                &[two[0], two[1], "start: second", "kill: first"],
+                7,
+                "one-master of line 4 is off",
+                "write `- start: first`",
+            ),
+            (
+                &["isolate: one-master", "kill: chosen"],
+                5,
+                "`kill` of one-master of line 4",
+                "write `- restore: chosen`",
+            ),
+            (
+                &["isolate: one-master as first", "kill: one-master", "kill: first"],
+                6,
+                "`kill` of one",
+                "write `- restore: first`",
+            ),
+        ];
+        for (steps, line, problem, remedy) in bad {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem) && refusals[0].remedy.starts_with(remedy), "{refusals:?}");
+        }
+    }
+
+    #[test]
     fn all_that_makes_no_sense_is_said_at_once() {
         let refusals = plan(&["start: master1", "kill: master2", "start: master3"]).unwrap_err();
         assert_eq!(refusals.iter().map(|refusal| refusal.place.line()).collect::<Vec<_>>(), [4, 6]);

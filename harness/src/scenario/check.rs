@@ -100,7 +100,7 @@ static KINDS: [Kind; 10] = [
         required("nodes", "Every node is in this state", "nodes: ready", || ALL_READY.schema()),
     ], decode_nodes),
     kind!("node", "an expectation of a node", [
-        required("node", "The node, by its machine's name, or `chosen`", "node: master2", name::label_schema),
+        required("node", "The node, by its machine's name, `chosen`, or what a choice is called", "node: master2", name::label_schema),
         required("is", "The state that it is in", "is: not-ready", || NODE_STATE.schema()),
     ], decode_node),
     kind!("daemonset", "an expectation of a DaemonSet", [
@@ -231,9 +231,13 @@ fn decode_node(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opt
 fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
     let name = text(node, problems)?;
     if name == target::CHOSEN {
-        return Some(Target::Chosen);
+        return Some(Target::Chosen(None));
     }
-    let machine = cast.machine(name, &[target::CHOSEN], &node.place, problems)?;
+    if cast.calls(name) {
+        return Some(Target::Chosen(Some(name.to_owned())));
+    }
+    let words: Vec<_> = [target::CHOSEN].into_iter().chain(cast.called()).collect();
+    let machine = cast.machine(name, &words, &node.place, problems)?;
     is_node(&machine, cast, node, problems).then(|| Target::Machines(vec![machine]))
 }
 
@@ -321,8 +325,8 @@ fn decode_api(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opti
 fn servers(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
     let target = target::decode(node, cast, problems)?;
     let wrong = match &target {
-        Target::Chosen => return Some(target),
-        Target::Part(part) => {
+        Target::Chosen(_) => return Some(target),
+        Target::Part(part, _) => {
             format!("{} is chosen by a fault, and an expectation chooses nothing", quoted(part.as_str()))
         }
         Target::Machines(machines) => {

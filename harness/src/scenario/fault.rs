@@ -169,8 +169,8 @@ fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(
     let place = fields.get("on").map_or(&node.place, |node| &node.place);
     let runs = match &on {
         Target::Machines(machines) => check_roles(service, machines, cast, place, problems),
-        Target::Part(part) => check_part(service, &[part.role(cast.external_etcd())], cast, place, problems),
-        Target::Chosen => check_part(service, &[Role::Master, Role::Etcd], cast, place, problems),
+        Target::Part(part, _) => check_part(service, &[part.role(cast.external_etcd())], cast, place, problems),
+        Target::Chosen(_) => check_part(service, &[Role::Master, Role::Etcd], cast, place, problems),
     };
     runs.then_some((service, on))
 }
@@ -179,8 +179,8 @@ fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(
 fn on_members(on: &Target, cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
     match on {
         Target::Machines(machines) => check_roles(Service::Etcd, machines, cast, place, problems),
-        Target::Part(part) => check_part(Service::Etcd, &[part.role(cast.external_etcd())], cast, place, problems),
-        Target::Chosen => true,
+        Target::Part(part, _) => check_part(Service::Etcd, &[part.role(cast.external_etcd())], cast, place, problems),
+        Target::Chosen(_) => true,
     }
 }
 

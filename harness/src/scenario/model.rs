@@ -324,10 +324,10 @@ pub struct Fault {
 pub enum Target {
     /// These, known from the file.
     Machines(Vec<MachineName>),
-    /// A part of the masters or the etcd machines that is chosen when the step runs.
-    Part(Part),
-    /// Those that a [`Target::Part`] of an earlier step was last.
-    Chosen,
+    /// A part of the masters or the etcd machines that is chosen when the step runs, and what the choice is called.
+    Part(Part, Option<String>),
+    /// Those that a [`Target::Part`] of an earlier step was: the one that is called so, or else the last.
+    Chosen(Option<String>),
 }
 
 /// A part of the masters that is chosen when a step runs, among those that nothing befell that lasts. What has to do with

@@ -27,6 +27,11 @@ pub(super) fn machine(name: &str, place: &Place, problems: &mut Problems) -> Opt
     label(name, "a machine's name", place, problems).then(|| MachineName(name.to_owned()))
 }
 
+/// Whether a choice can be called so.
+pub(super) fn decode_called(name: &str, place: &Place, problems: &mut Problems) -> bool {
+    label(name, "a choice's name", place, problems)
+}
+
 /// A DNS label that is written as a value.
 pub(super) fn decode_label(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
     let name = text(node, problems)?;

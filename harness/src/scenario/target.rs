@@ -16,6 +16,8 @@ pub(super) struct Cast {
     pub(super) machines: IndexMap<MachineName, Option<Role>>,
     /// Whether there are no others.
     pub(super) complete: bool,
+    /// What choices of the scenario's steps are called, with the place of each name.
+    pub(super) names: Vec<(String, Place)>,
 }
 
 impl Cast {
@@ -33,6 +35,22 @@ impl Cast {
     /// The role of a machine, if it is known.
     pub(super) fn role(&self, machine: &MachineName) -> Option<Role> {
         self.machines.get(machine).copied().flatten()
+    }
+
+    /// Whether a choice of some step is called so.
+    pub(super) fn calls(&self, name: &str) -> bool {
+        self.names.iter().any(|(known, _)| known == name)
+    }
+
+    /// What choices are called, each name once.
+    pub(super) fn called(&self) -> impl Iterator<Item = &str> {
+        let first = |at: &usize| self.names[..*at].iter().all(|(other, _)| *other != self.names[*at].0);
+        (0..self.names.len()).filter(first).map(|at| self.names[at].0.as_str())
+    }
+
+    /// The words that a target can be.
+    fn words(&self) -> Vec<&str> {
+        targets().into_iter().chain(self.called()).collect()
     }
 
     /// Whether a word is the name of a machine.
@@ -172,10 +190,16 @@ fn decode_word(word: &str, node: &Node, cast: &Cast, problems: &mut Problems) ->
         return Some(Target::Machines(machines));
     }
     if word == CHOSEN {
-        return Some(Target::Chosen);
+        return Some(Target::Chosen(None));
+    }
+    if cast.calls(word) {
+        return Some(Target::Chosen(Some(word.to_owned())));
     }
     if let Some(part) = Part::of(word) {
-        return Some(Target::Part(part));
+        return Some(Target::Part(part, None));
+    }
+    if let Some((part, name)) = word.split_once(AS) {
+        return decode_called(part.trim(), name.trim(), node, cast, problems);
     }
     if OTHERS.contains(&word) {
         problems.error(&node.place, format!("{} cannot stand here", quoted(word))).label("others than which?").mend(
@@ -184,7 +208,57 @@ fn decode_word(word: &str, node: &Node, cast: &Cast, problems: &mut Problems) ->
         return None;
     }
     let name = named(node, cast, problems)?;
-    cast.machine(name, &targets(), &node.place, problems).map(|machine| Target::Machines(vec![machine]))
+    cast.machine(name, &cast.words(), &node.place, problems).map(|machine| Target::Machines(vec![machine]))
+}
+
+/// Stands between a part and what the choice is called.
+const AS: &str = " as ";
+
+/// What choices are called anywhere in steps, before any of it is judged. What means machines already is no name.
+pub(super) fn names(steps: &Node, cast: &Cast) -> Vec<(String, Place)> {
+    match &steps.value {
+        Value::Map(entries) => entries.iter().flat_map(|entry| names(&entry.value, cast)).collect(),
+        Value::List(items) => items.iter().flat_map(|item| names(item, cast)).collect(),
+        Value::Scalar(scalar) => {
+            let called = scalar.text.split_once(AS).filter(|(part, _)| Part::of(part.trim()).is_some());
+            let name =
+                called.map(|(_, name)| name.trim()).filter(|name| !cast.knows(name) && !name::is_target_word(name));
+            name.map(|name| (name.to_owned(), steps.place.clone())).into_iter().collect()
+        }
+    }
+}
+
+/// Reads a choice that has a name: `one-master as victim`.
+fn decode_called(part: &str, name: &str, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
+    let place = &node.place;
+    let Some(known) = Part::of(part) else {
+        let parts = Part::ALL.map(Part::as_str);
+        let mend = match near(part, parts)[..] {
+            [] => format!("name one of {}; all else has its name", listed(parts)),
+            ref nearest => mean(nearest),
+        };
+        problems
+            .error(place, format!("{} is not chosen when the step runs, so it takes no name", quoted(part)))
+            .mend(mend);
+        return None;
+    };
+    let first = cast.names.iter().find(|(other, _)| other == name).map_or(place, |(_, first)| first);
+    let mut other = "victim".to_owned();
+    let taken = if name::is_target_word(name) {
+        "a word for machines".to_owned()
+    } else if cast.knows(name) {
+        "the name of a machine".to_owned()
+    } else if first.start != place.start {
+        other = format!("{name}-2");
+        format!("what is chosen in line {} as well", first.line())
+    } else {
+        let good = name::decode_called(name, place, problems);
+        return good.then(|| Target::Part(known, Some(name.to_owned())));
+    };
+    problems
+        .error(place, format!("a choice cannot be called {}, which is {taken}", quoted(name)))
+        .mend(format!("take another name: `{part} as {other}`"));
+    None
 }
 
 /// The name of a machine. One that is a number needs quotes, if there is such a machine.
@@ -228,7 +302,7 @@ pub(super) fn decode_peers(node: &Node, cast: &Cast, problems: &mut Problems) ->
     match node.scalar().map(|scalar| scalar.text.as_str()) {
         Some("others") => Some(Peers::Others),
         Some("other-masters") => Some(Peers::OtherMasters),
-        Some(word) if word == CHOSEN || Part::of(word).is_some() => {
+        Some(word) if word == CHOSEN || cast.calls(word) || word.contains(AS) || Part::of(word).is_some() => {
             problems
                 .error(&node.place, format!("{} cannot stand here", quoted(word)))
                 .label("chosen when the step runs")
@@ -242,20 +316,20 @@ pub(super) fn decode_peers(node: &Node, cast: &Cast, problems: &mut Problems) ->
         }
         _ => match decode(node, cast, problems)? {
             Target::Machines(machines) => Some(Peers::Machines(machines)),
-            Target::Part(_) | Target::Chosen => None,
+            Target::Part(..) | Target::Chosen(_) => None,
         },
     }
 }
 
 fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<MachineName> {
     let name = named(item, cast, problems)?;
-    if name::is_target_word(name) {
+    if name::is_target_word(name) || cast.calls(name) {
         problems
             .error(&item.place, format!("{} cannot stand in a list", quoted(name)))
             .mend(format!("write it alone: `{name}`, or name the machines"));
         return None;
     }
-    let word = near(name, targets().into_iter().chain(cast.machines.keys().map(MachineName::as_str)));
+    let word = near(name, cast.words().into_iter().chain(cast.machines.keys().map(MachineName::as_str)));
     let [word, ..] = word[..] else { return cast.machine(name, &[], &item.place, problems) };
     if cast.knows(name) || cast.knows(word) || !cast.complete {
         return cast.machine(name, &[], &item.place, problems);
@@ -271,7 +345,7 @@ pub(super) fn schema() -> Json {
     let parts = Part::ALL.map(Part::as_str).join("`, `");
     let words = format!(
         "A machine, `masters`, `workers`, `nodes`, `etcd`, `machines`, a part that is chosen when the step runs (`{parts}`), \
-         or `{CHOSEN}` for what was chosen last"
+         or `{CHOSEN}` for what was chosen last. `one-master as victim` gives a choice a name, by which later steps mean it"
     );
     json!({ "oneOf": [
         { "type": "string", "description": words },
