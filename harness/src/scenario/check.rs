@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Fields, Table, Words, number, text};
 use super::target::Cast;
-use super::yaml::Node;
+use super::yaml::{Node, Value};
 use super::{Check, MachineName, NodeState, Placement, Role, Service, Target, duration, name, target};
 
 static ALL_READY: Words<()> = Words { what: "a state of all nodes", words: &[("ready", ())] };
@@ -229,6 +229,13 @@ fn decode_node(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opt
 }
 
 fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
+    let several = matches!(node.value, Value::List(_));
+    if several || node.scalar().is_some_and(|it| it.text != target::CHOSEN && name::is_target_word(&it.text)) {
+        problems
+            .error(&node.place, format!("`node` is one node, not {}", node.describe()))
+            .mend("write `nodes: ready` for all of them, or an expectation for each");
+        return None;
+    }
     let name = text(node, problems)?;
     if name == target::CHOSEN {
         return Some(Target::Chosen(None));
