@@ -222,6 +222,9 @@ pub enum What {
         step: usize,
         /// The part, as `etcd-leader`.
         part: String,
+        /// What the scenario calls the choice.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         /// The machines that it was.
         machines: Vec<String>,
         /// What was known that made it these.

@@ -36,6 +36,20 @@ fn problems_of_all_files_are_said_at_once_and_without_colour() {
 }
 
 #[test]
+fn what_shows_only_in_the_plan_has_its_place_and_is_counted_with_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scenario.yaml");
+    std::fs::write(&file, "name: x\ntopology: stacked-3\nsteps:\n- kill: master2\n-   kill: master2\n").unwrap();
+    let output = quorate(&["validate", file.to_str().unwrap(), "tests/bad/unknown-key.yaml"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    for words in ["master2 is off here, since line 4", "scenario.yaml:5:5]", "help: write `- start: master2` before"] {
+        assert!(said.contains(words), "`{words}` is not said: {said}");
+    }
+    assert!(said.ends_with("3 errors\n"), "{said}");
+}
+
+#[test]
 fn schemas_are_json() {
     for kind in ["scenario", "topology"] {
         let output = quorate(&["schema", kind]);

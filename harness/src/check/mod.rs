@@ -117,7 +117,8 @@ fn unlisted(of: &str, world: &World, since: f64) -> Option<Judgement> {
 fn targeted<'a>(target: &'a Target, world: &'a World) -> Vec<&'a str> {
     match target {
         Target::Machines(machines) => machines.iter().map(MachineName::as_str).collect(),
-        Target::Part(_) | Target::Chosen => world.chosen.iter().map(String::as_str).collect(),
+        Target::Part(..) => world.chosen(None).iter().map(String::as_str).collect(),
+        Target::Chosen(name) => world.chosen(name.as_deref()).iter().map(String::as_str).collect(),
     }
 }
 

@@ -393,16 +393,31 @@ fn a_check_that_stays_true_is_violated_by_what_is_seen_and_not_by_what_is_not() 
 
 #[test]
 fn chosen_nodes_are_those_that_were_chosen_last() {
-    let check = Check::Node { node: Target::Chosen, is: NodeState::Ready };
-    let choose = |story: Story, machines: &[&str]| {
+    let check = Check::Node { node: Target::Chosen(None), is: NodeState::Ready };
+    let choose = |story: Story, name: Option<&str>, machines: &[&str]| {
         let machines = machines.iter().map(ToString::to_string).collect();
-        story.add(11.0, What::Choice { step: 1, part: "minority".into(), machines, why: String::new() })
+        story.add(
+            11.0,
+            What::Choice {
+                step: 1,
+                part: "minority".into(),
+                name: name.map(str::to_owned),
+                machines,
+                why: String::new(),
+            },
+        )
     };
     let story = Story::healthy().node(10.5, "master2", "False");
     story.misses(&check, 10.0, &["nothing was chosen"]);
-    let wrong = choose(story.clone(), &["master1", "master2"]);
+    let wrong = choose(story.clone(), None, &["master1", "master2"]);
     wrong.misses(&check, 10.0, &["master2 is not Ready"]);
-    choose(wrong, &["master1"]).holds(&check, 10.0);
+    choose(wrong, None, &["master1"]).holds(&check, 10.0);
+
+    let victim = Check::Node { node: Target::Chosen(Some("victim".into())), is: NodeState::Ready };
+    choose(story.clone(), None, &["master1"]).misses(&victim, 10.0, &["nothing was chosen"]);
+    let named = choose(choose(story, Some("victim"), &["master2"]), None, &["master1"]);
+    named.misses(&victim, 10.0, &["master2 is not Ready"]);
+    named.holds(&check, 10.0);
 }
 
 /// A cluster whose four pods of the Deployment `web` were two and two on two masters at 10 s.

@@ -51,7 +51,9 @@ pub struct World {
     /// The latest thing that befell the cluster and was not the undoing of another.
     pub befallen: Option<Befallen>,
     /// The machines that a part of the masters was last.
-    pub chosen: Vec<String>,
+    chosen: Vec<String>,
+    /// The machines that were chosen, by what the choice is called.
+    called: BTreeMap<String, Vec<String>>,
     /// When each watch last had listed all of what it watches, and what cut it since, by what that is.
     pub listed: BTreeMap<String, Listing>,
 }
@@ -281,6 +283,14 @@ pub struct Listing {
 }
 
 impl World {
+    /// The machines that were chosen last, or by the choice that is called so; none if there was no such choice yet.
+    pub fn chosen(&self, name: Option<&str>) -> &[String] {
+        match name {
+            None => &self.chosen,
+            Some(name) => self.called.get(name).map_or(&[], Vec::as_slice),
+        }
+    }
+
     /// Takes in one more event.
     pub fn apply(&mut self, event: &Event) {
         self.now = self.now.max(event.at);
@@ -300,7 +310,10 @@ impl World {
                     self.reigns.push((event.wall, self.leaders.clone()));
                 }
             }
-            What::Choice { machines, .. } => self.chosen.clone_from(machines),
+            What::Choice { machines, name, .. } => {
+                self.chosen.clone_from(machines);
+                self.called.extend(name.iter().map(|name| (name.clone(), machines.clone())));
+            }
             What::Watch { of, connected, error } => {
                 let listing = self.listed.entry(of.clone()).or_default();
                 if *connected {

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 
 use tokio_util::sync::CancellationToken;
 
-use super::run::{load_options, planned};
+use super::run::{load_options, planned, tell};
 use crate::machine::provider;
 use crate::plan;
 use crate::scenario::{format_duration, format_size};
@@ -36,10 +36,8 @@ pub(crate) async fn run(args: Args) -> ExitCode {
             return super::complain(&format!("there is no provider `{name}`"));
         };
         let refusals = plan::refusals(&scenario, provider.as_ref(), &CancellationToken::new()).await;
-        for refusal in &refusals {
-            let _ = writeln!(anstream::stderr(), "error: {refusal}");
-        }
         if !refusals.is_empty() {
+            tell(&plan::told(&refusals));
             return ExitCode::from(2);
         }
     }

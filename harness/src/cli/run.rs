@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::artifact::Source;
 use crate::event::Verdict;
 use crate::machine::provider::DEFAULT_BOX;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::record::Recorder;
 use crate::report::terminal::{Mode, Options as View, Terminal};
 use crate::run::store::StoreError;
 use crate::run::{self, Cluster, Options, Session};
-use crate::scenario::{self, LoadOptions, Rendering, Scenario};
+use crate::scenario::{self, Diagnostics, LoadOptions, Rendering, Scenario};
 
 use super::evidence;
 use super::series::{self, Files, Series};
@@ -240,26 +240,27 @@ pub(super) fn load_options(network: Option<Ipv4Net>, kubernetes_version: Option<
 
 /// Reads and plans a scenario, or says on standard error all that is wrong with it.
 pub(super) fn planned(file: &Path, options: &LoadOptions) -> Option<(Scenario, Plan)> {
-    let mut err = anstream::stderr();
-    let rendering = Rendering::for_stream(&std::io::stderr());
-    let loaded = match scenario::load(file, options) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            let _ = err.write_all(problems.render(rendering).as_bytes());
-            return None;
-        }
-    };
-    if !loaded.warnings.is_empty() {
-        let _ = err.write_all(loaded.warnings.render(rendering).as_bytes());
-    }
+    let loaded = scenario::load(file, options).map_err(|problems| tell(&problems)).ok()?;
     match Plan::of(&loaded.scenario) {
-        Ok(plan) => Some((loaded.scenario, plan)),
+        Ok(plan) => {
+            tell(&loaded.warnings);
+            Some((loaded.scenario, plan))
+        }
         Err(refusals) => {
-            for refusal in refusals {
-                let _ = writeln!(err, "error: {refusal}");
-            }
+            let mut problems = loaded.warnings;
+            problems.extend(plan::told(&refusals));
+            tell(&problems);
             None
         }
+    }
+}
+
+/// Says on standard error what is wrong, or suspicious.
+pub(super) fn tell(problems: &Diagnostics) {
+    if !problems.is_empty() {
+        let text = problems.render(Rendering::for_stream(&std::io::stderr()));
+        // Whoever closed the stream does not want to read; the exit code still tells.
+        let _ = anstream::stderr().write_all(text.as_bytes());
     }
 }
 

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::plan::Plan;
-use crate::scenario::{self, Diagnostics, LoadOptions, Rendering};
+use crate::plan::{self, Plan};
+use crate::scenario::{self, Diagnostics, LoadOptions};
 
 /// Checks scenario and topology files without touching anything.
 ///
@@ -19,30 +19,23 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> ExitCode {
     let mut problems = Diagnostics::default();
-    let (mut good, mut refusals) = (Vec::new(), Vec::new());
+    let mut good = Vec::new();
     for file in &args.files {
         match scenario::validate(file, &LoadOptions::default()) {
             Ok((scenario, warnings)) => {
                 problems.extend(warnings);
                 match scenario.map(|scenario| Plan::of(&scenario)) {
-                    Some(Err(found)) => refusals.extend(found),
+                    Some(Err(refusals)) => problems.extend(plan::told(&refusals)),
                     None | Some(Ok(_)) => good.push(file),
                 }
             }
             Err(found) => problems.extend(found),
         }
     }
-    if !problems.is_empty() {
-        let text = problems.render(Rendering::for_stream(&std::io::stderr()));
-        // Whoever closed the stream does not want to read; the exit code still tells.
-        let _ = anstream::stderr().write_all(text.as_bytes());
-    }
-    for refusal in &refusals {
-        let _ = writeln!(anstream::stderr(), "error: {refusal}");
-    }
+    super::run::tell(&problems);
     let mut out = anstream::stdout();
     for file in good {
         let _ = writeln!(out, "{}: ok", file.display());
     }
-    if problems.has_errors() || !refusals.is_empty() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    if problems.has_errors() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

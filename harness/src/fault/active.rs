@@ -28,13 +28,11 @@ impl Active {
         }
     }
 
-    /// A verb was seen to be done. If it heals, what it undoes lasts no longer.
+    /// A verb was seen to be done. What it undoes lasts no longer.
     pub(super) fn end(&self, machine: &MachineName, verb: &Verb) {
         let mut known = self.known();
         known.touched.insert(machine.clone(), (Instant::now(), false));
-        if verb.heals() {
-            known.lasting.retain(|(on, fault)| on != machine || fault.undoing().as_ref() != Some(verb));
-        }
+        known.lasting.retain(|(on, fault)| on != machine || !verb.ends(fault));
     }
 
     /// Whether a fault or a heal of a machine is under way, or was seen to be done less than so long ago.
@@ -100,6 +98,11 @@ impl Active {
         undoings
     }
 
+    /// Whether something lasts on a machine that this undoes.
+    pub(super) fn awaits(&self, machine: &MachineName, undoing: &Verb) -> bool {
+        self.lasts(machine, |verb| verb.undoing().as_ref() == Some(undoing))
+    }
+
     fn lasts(&self, machine: &MachineName, meant: impl Fn(&Verb) -> bool) -> bool {
         self.known().lasting.iter().any(|(on, verb)| on == machine && meant(verb))
     }
@@ -140,6 +143,21 @@ mod tests {
         assert!(active.befell(&one) && !active.befell(&two));
         active.begin(&one, &Verb::Kill);
         assert_eq!(active.undoings(), expected[1..]);
+    }
+
+    #[test]
+    fn a_machine_that_starts_anew_starts_its_units_and_not_its_static_pods() {
+        for starts in [Verb::Start, Verb::Reboot] {
+            let active = Active::default();
+            let one = MachineName("master1".to_owned());
+            let [kubelet, etcd] = [Service::Kubelet, Service::Etcd].map(Verb::StopService);
+            for verb in [&etcd, &kubelet, &starts] {
+                active.begin(&one, verb);
+                active.end(&one, verb);
+            }
+            assert!(!active.awaits(&one, &Verb::StartService(Service::Kubelet)));
+            assert_eq!(active.undoings(), [(one, Verb::StartService(Service::Etcd))]);
+        }
     }
 
     #[test]

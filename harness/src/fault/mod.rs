@@ -46,7 +46,7 @@ pub enum FaultError {
         proof: String,
     },
     /// Another fault would be undone by this one, or makes it pointless.
-    #[error("`{verb}` of {machine} would do nothing, or undo `{other}` unseen, which lasts there")]
+    #[error("`{verb}` of {machine} would do nothing, not work, or undo `{other}` unseen, which lasts there")]
     InTheWay {
         /// The verb of the fault.
         verb: &'static str,
@@ -174,6 +174,10 @@ impl Hand<'_> {
     pub async fn undo_all(&self) -> Vec<String> {
         let mut failed = Vec::new();
         for (machine, verb) in self.active.undoings() {
+            // What was undone before may have undone it as well.
+            if !self.active.awaits(&machine, &verb) {
+                continue;
+            }
             if let Err(error) = self.inject(&verb, std::slice::from_ref(&machine)).await {
                 failed.push(format!("`{}` of {machine} at the end of the run: {error}", verb.as_str()));
             }

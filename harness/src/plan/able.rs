@@ -14,10 +14,9 @@ pub async fn refusals(scenario: &Scenario, provider: &dyn Provider, cancel: &Can
         let Action::Fault(fault) = &step.action else { continue };
         let known = asked.iter().find(|(verb, _)| **verb == fault.verb).map(|(_, answer)| answer.clone());
         let answer = match known {
-            Some(answer) => answer.map(|refusal| Refusal { line: step.line, ..refusal }),
+            Some(answer) => answer.map(|refusal| Refusal { place: step.place.clone(), ..refusal }),
             None => provider.impossible(&fault.verb, cancel).await.map(|impossible| Refusal {
-                path: scenario.path.display().to_string(),
-                line: step.line,
+                place: step.place.clone(),
                 problem: format!("{} cannot do `{}`: {}", provider.name(), fault.verb.as_str(), impossible.reason),
                 remedy: impossible.alternative,
             }),

@@ -8,7 +8,7 @@ mod words;
 
 use std::time::Duration;
 
-use crate::scenario::{Action, Scenario, Step};
+use crate::scenario::{Action, Diagnostics, Place, Scenario, Step};
 pub use able::refusals;
 use walk::Walk;
 
@@ -37,16 +37,23 @@ pub struct Planned {
 
 /// Why a scenario cannot be planned.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{path}:{line}: {problem}\n  mend it: {remedy}")]
+#[error("{place}: {problem}\n  mend it: {remedy}")]
 pub struct Refusal {
-    /// The scenario's file.
-    pub path: String,
-    /// The line of the step.
-    pub line: u32,
+    /// The step.
+    pub place: Place,
     /// What makes no sense.
     pub problem: String,
     /// What to write instead.
     pub remedy: String,
+}
+
+/// Refusals as they are shown beside whatever else is wrong with files.
+pub fn told(refusals: &[Refusal]) -> Diagnostics {
+    let mut told = Diagnostics::default();
+    for Refusal { place, problem, remedy } in refusals {
+        told.refuse(place, problem.as_str(), remedy.as_str());
+    }
+    told
 }
 
 impl Plan {
@@ -56,7 +63,7 @@ impl Plan {
         let mut refusals = Vec::new();
         for step in &scenario.steps {
             if let Err(walk::Nonsense { problem, remedy }) = walk.step(step) {
-                refusals.push(Refusal { path: scenario.path.display().to_string(), line: step.line, problem, remedy });
+                refusals.push(Refusal { place: step.place.clone(), problem, remedy });
             }
         }
         if !refusals.is_empty() {
@@ -64,7 +71,7 @@ impl Plan {
         }
         let steps = scenario.steps.iter().map(|step| Planned {
             title: step.to_string(),
-            line: step.line,
+            line: step.line(),
             deadline: step.deadline(),
         });
         Ok(Self { steps: steps.collect(), notes: walk.into_notes() })
@@ -135,7 +142,7 @@ mod tests {
         for steps in good {
             plan(steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
         }
-        let bad: [(&[&str], u32, &str); 13] = [
+        let bad: [(&[&str], usize, &str); 13] = [
             (&["restore: master1"], 4, "nothing of the network, the disk or the clock lasts on master1 here"),
             (&["kill: master1", "restore: masters"], 5, "master1 is off here"),
             (&["isolate: master1", "restore: master2"], 5, "nothing of the network"),
@@ -152,7 +159,90 @@ mod tests {
         ];
         for (steps, line, problem) in bad {
             let refusals = plan(steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
+        }
+    }
+
+    #[test]
+    fn what_needs_a_service_that_is_stopped_is_refused() {
+        let good: [&[&str]; 7] = [
+            &["stop-service: { service: kubelet, on: master1 }", "kill-service: { service: etcd, on: master1 }"],
+            &["stop-service: { service: kubelet, on: master1 }", "restart-service: { service: etcd, on: master2 }"],
+            &[
+                "stop-service: { service: kubelet, on: master1 }",
+                "reboot: master1",
+                "stop-service: { service: etcd, on: master1 }",
+            ],
+            &["stop-service: { service: kubelet, on: master1 }", "kill: master1", "start: master1", "wipe: master1"],
+            &["stop-service: { service: etcd, on: master1 }", "fill-disk: { on: master1 }", "restore: master1"],
+            &["slow-disk: { on: master1, rate: 1MiB }", "restart-service: { service: kubelet, on: master1 }"],
+            &["fill-etcd: master1", "restart-service: { service: etcd, on: master1 }", "restore: master1"],
+        ];
+        for steps in good {
+            plan(steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
+        }
+        let kubelet = "stop-service: { service: kubelet, on: master1 }";
+        let stopped = "stop-service: { service: etcd, on: master1 }";
+        let slow = "slow-disk: { on: master1, rate: 1MiB }";
+        let bad: [(&[&str], usize, &str); 13] = [
+            (
+                &[kubelet, stopped],
+                5,
+                "`stop-service` of etcd on master1 cannot work: kubelet is stopped there, since line 4",
+            ),
+            (
+                &[kubelet, "restart-service: { service: kube-scheduler, on: masters }"],
+                5,
+                "`restart-service` of kube-scheduler",
+            ),
+            (
+                &[stopped, kubelet, "start-service: { service: etcd, on: master1 }"],
+                6,
+                "`start-service` of etcd on master1",
+            ),
+            (
+                &["stop-service: { service: containerd, on: master1 }", "wipe: master1"],
+                5,
+                "`wipe` of master1 cannot work",
+            ),
+            (
+                &["wipe: master1", kubelet, "restore: master1"],
+                6,
+                "`restore` cannot undo `wipe` of master1: kubelet is stopped",
+            ),
+            (
+                &["fill-etcd: master1", stopped, "restore: masters"],
+                6,
+                "`restore` cannot undo `fill-etcd` of master1: etcd",
+            ),
+            (&[stopped, slow], 5, "`slow-disk` of master1 cannot work: etcd is stopped there"),
+            (&[stopped, "wipe: master1"], 5, "`wipe` of master1 cannot work: etcd is stopped there"),
+            (
+                &["wipe: master1", slow],
+                5,
+                "`slow-disk` of master1 cannot work, since no member runs there: `wipe` lasts",
+            ),
+            (
+                &["wipe: master1", "kill-service: { service: etcd, on: master1 }"],
+                5,
+                "`kill-service` of etcd on master1 cannot work",
+            ),
+            (
+                &[slow, "restart-service: { service: etcd, on: master1 }"],
+                5,
+                "`restart-service` of etcd on master1 would undo that unseen",
+            ),
+            (&["isolate: master1", "wipe: master1"], 5, "`wipe` of master1 cannot be done and undone while its cable"),
+            (
+                &[kubelet, "reboot: master1", "start-service: { service: kubelet, on: master1 }"],
+                6,
+                "kubelet of master1 is not stopped",
+            ),
+        ];
+        for (steps, line, problem) in bad {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
         }
     }
@@ -167,7 +257,7 @@ mod tests {
         for (topology, steps) in good {
             plan_on(topology, steps).unwrap_or_else(|refusals| panic!("{steps:?}: {refusals:?}"));
         }
-        let bad: [(&str, &[&str], u32, &str); 7] = [
+        let bad: [(&str, &[&str], usize, &str); 7] = [
             ("stacked-3", &["kill: masters", "kill: one-master"], 5, "no one-master can be chosen: a fault lasts on 3"),
             (
                 "stacked-3",
@@ -198,7 +288,7 @@ mod tests {
         ];
         for (topology, steps, line, problem) in bad {
             let refusals = plan_on(topology, steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
         }
     }
@@ -224,8 +314,24 @@ mod tests {
     }
 
     #[test]
+    fn workers_are_a_target_where_there_are_any() {
+        let steps =
+            ["kill: workers", "start: workers", "partition: { on: master1, from: workers }", "restore: master1"];
+        let plan = plan_on("stacked-3-workers", &steps).unwrap();
+        let titles: Vec<_> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+        let both = "worker1, worker2";
+        let expected = [
+            format!("kill {both}"),
+            format!("start {both}"),
+            format!("partition master1 from {both}"),
+            "restore master1".into(),
+        ];
+        assert_eq!(titles, expected);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_remedy() {
-        let cases: [(&[&str], u32, &str); 12] = [
+        let cases: [(&[&str], usize, &str); 12] = [
             (&["kill: master2", "kill: master2"], 5, "master2 is off here, since line 4"),
             (&["kill: master2", "stop: masters"], 5, "master2 is off here, since line 4"),
             (&["stop: master2", "pause: master2"], 5, "master2 is off here, since line 4"),
@@ -253,7 +359,7 @@ mod tests {
         ];
         for (steps, line, problem) in cases {
             let refusals = plan(steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
             assert!(!refusals[0].remedy.is_empty());
         }
@@ -269,7 +375,7 @@ mod tests {
         for steps in good {
             plan(steps).unwrap();
         }
-        let bad: [(&[&str], u32, &str); 6] = [
+        let bad: [(&[&str], usize, &str); 6] = [
             (&["start: chosen"], 4, "nothing was chosen before this step"),
             (&["expect: { node: chosen, is: ready, within: 1m }"], 4, "nothing was chosen before this step"),
             (&["kill: one-master", "start: one-master"], 5, "`start` cannot choose anew what it heals"),
@@ -283,15 +389,52 @@ mod tests {
         ];
         for (steps, line, problem) in bad {
             let refusals = plan(steps).unwrap_err();
-            assert_eq!((refusals.len(), refusals[0].line), (1, line), "{refusals:?}");
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
             assert!(refusals[0].problem.starts_with(problem), "{refusals:?}");
+        }
+    }
+
+    #[test]
+    fn choices_that_have_names_are_healed_one_by_one() {
+        let two = ["kill: one-master as first", "kill: one-master as second"];
+        let steps =
+            [two[0], two[1], "expect: { node: first, is: not-ready, within: 90s }", "start: first", "start: chosen"];
+        let titles: Vec<_> = plan(&steps).unwrap().steps.into_iter().map(|step| step.title).collect();
+        assert_eq!(titles[0], "kill one-master as first");
+        assert_eq!(titles[2..], ["expect first NotReady within 1m30s", "start first", "start what was chosen"]);
+        let bad: [(&[&str], usize, &str, &str); 5] = [
+            (&["start: first", two[0]], 4, "nothing is called `first` before this step", "move the step"),
+            (&[two[0], "start: first", "start: first"], 6, "one-master of line 4 is not off here", "take the step out"),
+            (
+                &[two[0], two[1], "start: second", "kill: first"],
+                7,
+                "one-master of line 4 is off",
+                "write `- start: first`",
+            ),
+            (
+                &["isolate: one-master", "kill: chosen"],
+                5,
+                "`kill` of one-master of line 4",
+                "write `- restore: chosen`",
+            ),
+            (
+                &["isolate: one-master as first", "kill: one-master", "kill: first"],
+                6,
+                "`kill` of one",
+                "write `- restore: first`",
+            ),
+        ];
+        for (steps, line, problem, remedy) in bad {
+            let refusals = plan(steps).unwrap_err();
+            assert_eq!((refusals.len(), refusals[0].place.line()), (1, line), "{refusals:?}");
+            assert!(refusals[0].problem.starts_with(problem) && refusals[0].remedy.starts_with(remedy), "{refusals:?}");
         }
     }
 
     #[test]
     fn all_that_makes_no_sense_is_said_at_once() {
         let refusals = plan(&["start: master1", "kill: master2", "start: master3"]).unwrap_err();
-        assert_eq!(refusals.iter().map(|refusal| refusal.line).collect::<Vec<_>>(), [4, 6]);
+        assert_eq!(refusals.iter().map(|refusal| refusal.place.line()).collect::<Vec<_>>(), [4, 6]);
     }
 
     #[test]

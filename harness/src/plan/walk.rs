@@ -49,12 +49,14 @@ pub(super) struct Walk<'a> {
     topology: &'a Topology,
     active: Vec<Active>,
     chosen: Option<Subject>,
+    /// Choices that have a name.
+    called: Vec<(String, Subject)>,
     notes: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(topology: &'a Topology) -> Self {
-        Self { topology, active: Vec::new(), chosen: None, notes: Vec::new() }
+        Self { topology, active: Vec::new(), chosen: None, called: Vec::new(), notes: Vec::new() }
     }
 
     /// What a person should know beforehand and that stops nothing.
@@ -67,18 +69,18 @@ impl<'a> Walk<'a> {
             Action::Hold { check: None, .. } => Ok(()),
             Action::Expect { check, .. } | Action::Hold { check: Some(check), .. } => {
                 self.refers(check)?;
-                self.doubt(check, step.line);
+                self.doubt(check, step.line());
                 Ok(())
             }
             Action::Fault(Fault { verb, on }) => {
-                let subjects = self.subjects(verb, on, step.line)?;
+                let subjects = self.subjects(verb, on, step.line())?;
                 if *verb == Verb::Restore {
                     return self.restore(&subjects);
                 }
                 if *verb == Verb::Wipe {
                     self.quorum(&subjects)?;
                 }
-                subjects.into_iter().try_for_each(|subject| self.fault(verb, subject, step.line))
+                subjects.into_iter().try_for_each(|subject| self.fault(verb, subject, step.line()))
             }
         }
     }
@@ -86,11 +88,11 @@ impl<'a> Walk<'a> {
     fn subjects(&mut self, verb: &Verb, on: &Target, line: u32) -> Result<Vec<Subject>, Nonsense> {
         match on {
             Target::Machines(machines) => Ok(machines.iter().cloned().map(Subject::Machine).collect()),
-            Target::Part(part) if verb.heals() => nonsense(
+            Target::Part(part, _) if verb.heals() => nonsense(
                 format!("`{}` cannot choose anew what it heals", verb.as_str()),
-                format!("write `{}` to mean what was chosen last", healing(verb, "chosen")),
+                format!("write `{}` to mean what was chosen last, or the name of a choice", healing(verb, "chosen")),
             ),
-            Target::Part(part) => {
+            Target::Part(part, name) => {
                 let role = part.role(self.topology.external_etcd());
                 let of = self.topology.of_role(role).count();
                 let what = if role == Role::Etcd { "etcd machines" } else { "masters" };
@@ -109,14 +111,15 @@ impl<'a> Walk<'a> {
                 }
                 let subject = Subject::Chosen(*part, line);
                 self.chosen = Some(subject.clone());
+                self.called.extend(name.iter().map(|name| (name.clone(), subject.clone())));
                 Ok(vec![subject])
             }
-            Target::Chosen => {
+            Target::Chosen(name) => {
                 let able = match verb {
                     Verb::FillDisk { .. } | Verb::SlowDisk { .. } | Verb::FillEtcd | Verb::Wipe => Some(Service::Etcd),
                     other => other.service(),
                 };
-                let subject = self.chosen()?.clone();
+                let subject = self.chosen(name.as_deref())?.clone();
                 if let Some(service) = able {
                     self.able(&subject, service.roles(self.topology.external_etcd()), service.as_str())?;
                 }
@@ -162,10 +165,15 @@ impl<'a> Walk<'a> {
         )
     }
 
-    fn chosen(&self) -> Result<&Subject, Nonsense> {
-        match &self.chosen {
-            Some(subject) => Ok(subject),
-            None => nonsense(
+    fn chosen(&self, name: Option<&str>) -> Result<&Subject, Nonsense> {
+        let called = |name| self.called.iter().find(|(known, _)| known == name).map(|(_, subject)| subject);
+        match (name.map_or(self.chosen.as_ref(), called), name) {
+            (Some(subject), _) => Ok(subject),
+            (None, Some(name)) => nonsense(
+                format!("nothing is called `{name}` before this step"),
+                "move the step behind the one that chooses it",
+            ),
+            (None, None) => nonsense(
                 "nothing was chosen before this step",
                 "let a fault before it choose, as `- kill: one-master`, or name the machine",
             ),
@@ -174,11 +182,11 @@ impl<'a> Walk<'a> {
 
     fn refers(&self, check: &Check) -> Result<(), Nonsense> {
         match check {
-            Check::Node { node: Target::Chosen, .. } => {
-                self.able(self.chosen()?, &[Role::Master, Role::Worker], "node of the cluster")
+            Check::Node { node: Target::Chosen(name), .. } => {
+                self.able(self.chosen(name.as_deref())?, &[Role::Master, Role::Worker], "node of the cluster")
             }
-            Check::ServerReady { on: Target::Chosen, .. } | Check::ApiBalanced { on: Target::Chosen } => {
-                self.able(self.chosen()?, &[Role::Master], "API server")
+            Check::ServerReady { on: Target::Chosen(name), .. } | Check::ApiBalanced { on: Target::Chosen(name) } => {
+                self.able(self.chosen(name.as_deref())?, &[Role::Master], "API server")
             }
             Check::Not(check) => self.refers(check),
             _ => Ok(()),
@@ -189,13 +197,14 @@ impl<'a> Walk<'a> {
         if !matches!(verb, Verb::Start | Verb::Resume) {
             self.running(&subject)?;
         }
+        self.possible(verb, &subject)?;
         if verb.heals() {
             return self.heal(verb, &subject);
         }
-        self.possible(verb, &subject)?;
         if let Some(service) = verb.service() {
             self.serving(&subject, service)?;
         }
+        self.active.retain(|active| active.subject != subject || !verb.ends(&active.verb));
         if verb.undoing().is_some() {
             self.active.push(Active { subject, verb: verb.clone(), line });
         }
@@ -203,9 +212,9 @@ impl<'a> Walk<'a> {
     }
 
     fn heal(&mut self, verb: &Verb, subject: &Subject) -> Result<(), Nonsense> {
-        let before = self.active.len();
-        self.active.retain(|active| active.subject != *subject || active.verb.undoing().as_ref() != Some(verb));
-        if self.active.len() < before {
+        let undoes = |active: &Active| active.subject == *subject && active.verb.undoing().as_ref() == Some(verb);
+        if self.active.iter().any(undoes) {
+            self.active.retain(|active| active.subject != *subject || !verb.ends(&active.verb));
             return Ok(());
         }
         let chance = |active: &&Active| {
@@ -235,14 +244,29 @@ impl<'a> Walk<'a> {
     fn possible(&self, verb: &Verb, subject: &Subject) -> Result<(), Nonsense> {
         let in_the_way = |active: &&Active| active.subject == *subject && active.verb.is_in_the_way_of(verb);
         let Some(Active { verb: other, line, .. }) = self.active.iter().find(in_the_way) else { return Ok(()) };
+        let done = match verb.service() {
+            Some(service) => format!("`{}` of {} on {subject}", verb.as_str(), service.as_str()),
+            None => format!("`{}` of {subject}", verb.as_str()),
+        };
+        if let Verb::StopService(service) = other {
+            return nonsense(
+                format!("{done} cannot work: {} is stopped there, since line {line}", service.as_str()),
+                self.write(|on| healing(&Verb::StartService(*service), on), subject),
+            );
+        }
+        let of_etcd = verb.service() == Some(Service::Etcd) || matches!(verb, Verb::FillEtcd | Verb::Wipe);
         let why = match verb {
             _ if other.is_like(verb) => "would do nothing",
+            Verb::SlowDisk { .. } => "cannot work, since no member runs there",
+            _ if *other == Verb::Wipe => "cannot work, since no member runs there",
+            _ if *other == Verb::Isolate && of_etcd => "cannot be done and undone while its cable is pulled",
+            _ if of_etcd => "would undo that unseen",
             Verb::Kill | Verb::Stop | Verb::Reboot => "would undo a part of that unseen",
             _ => "would do nothing, since its cable is pulled",
         };
         nonsense(
-            format!("`{}` of {subject} {why}: `{}` lasts there, since line {line}", verb.as_str(), other.as_str()),
-            format!("write `- restore: {}` before", name(subject)),
+            format!("{done} {why}: `{}` lasts there, since line {line}", other.as_str()),
+            self.write(|on| format!("restore: {on}"), subject),
         )
     }
 
@@ -258,6 +282,8 @@ impl<'a> Walk<'a> {
                 .all(|machine| subjects.contains(&Subject::Machine(machine.name.clone()))),
         };
         let before = self.active.len();
+        let healed = |active: &&Active| active.verb.is_restorable() && meant(&active.subject);
+        self.active.iter().filter(healed).try_for_each(|active| self.restorable(active))?;
         self.active.retain(|active| !(active.verb.is_restorable() && meant(&active.subject)));
         if self.active.len() < before {
             return Ok(());
@@ -268,6 +294,47 @@ impl<'a> Walk<'a> {
             "take the step out, or name the machines on which something does; for what was killed, stopped or paused \
              write `start`, `resume` or `start-service` instead",
         )
+    }
+
+    /// Whether the services run that it takes to undo a fault of etcd's data.
+    fn restorable(&self, fault: &Active) -> Result<(), Nonsense> {
+        let needed: &[Service] = match fault.verb {
+            Verb::FillEtcd => &[Service::Kubelet, Service::Containerd, Service::Etcd],
+            // kubelet is restarted where etcd has ended, and would be started unseen.
+            Verb::FillDisk { .. } | Verb::Wipe => &[Service::Kubelet, Service::Containerd],
+            _ => &[],
+        };
+        let stopped = |active: &&Active| {
+            active.subject == fault.subject
+                && matches!(active.verb, Verb::StopService(service) if needed.contains(&service))
+        };
+        match self.active.iter().find(stopped).map(|active| (active.verb.service(), active.line)) {
+            Some((Some(service), line)) => nonsense(
+                format!(
+                    "`restore` cannot undo `{}` of {}: {} is stopped there, since line {line}",
+                    fault.verb.as_str(),
+                    fault.subject,
+                    service.as_str()
+                ),
+                self.write(|on| healing(&Verb::StartService(service), on), &fault.subject),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// To write a step of the subject before this one. What was chosen before the last choice needs a name for that.
+    fn write(&self, step: impl Fn(&str) -> String, subject: &Subject) -> String {
+        let called = self.called.iter().find(|(_, known)| known == subject);
+        match (subject, called) {
+            (Subject::Machine(name), _) => format!("write `- {}` before", step(name.as_str())),
+            (_, Some((name, _))) => format!("write `- {}` before", step(name)),
+            _ if self.chosen.as_ref() == Some(subject) => format!("write `- {}` before", step("chosen")),
+            (Subject::Chosen(part, line), None) => format!(
+                "name the choice of line {line}, as `{} as victim`, and write `- {}` before",
+                part.as_str(),
+                step("victim")
+            ),
+        }
     }
 
     /// Whether etcd keeps its quorum when these members are wiped as well. Without one no member can join again.
@@ -302,7 +369,7 @@ impl<'a> Walk<'a> {
         let (state, heal) = if active.verb == Verb::Pause { ("paused", "resume") } else { ("off", "start") };
         nonsense(
             format!("{subject} is {state} here, since line {}", active.line),
-            format!("write `- {heal}: {}` before", name(subject)),
+            self.write(|on| format!("{heal}: {on}"), subject),
         )
     }
 
@@ -368,14 +435,6 @@ fn healing(verb: &Verb, on: &str) -> String {
     match verb.service() {
         Some(service) => format!("{}: {{ service: {}, on: {on} }}", verb.as_str(), service.as_str()),
         None => format!("{}: {on}", verb.as_str()),
-    }
-}
-
-/// How a step means the subject.
-fn name(subject: &Subject) -> &str {
-    match subject {
-        Subject::Machine(name) => name.as_str(),
-        Subject::Chosen(..) => "chosen",
     }
 }
 

@@ -77,8 +77,10 @@ impl fmt::Display for Target {
             Self::Machines(machines) => {
                 f.write_str(&machines.iter().map(MachineName::as_str).collect::<Vec<_>>().join(", "))
             }
-            Self::Part(part) => f.write_str(part.as_str()),
-            Self::Chosen => f.write_str("what was chosen"),
+            Self::Part(part, None) => f.write_str(part.as_str()),
+            Self::Part(part, Some(name)) => write!(f, "{} as {name}", part.as_str()),
+            Self::Chosen(None) => f.write_str("what was chosen"),
+            Self::Chosen(Some(name)) => f.write_str(name),
         }
     }
 }

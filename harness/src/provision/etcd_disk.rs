@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use super::context::{ProvisionError, Provisioner};
 use crate::event::SpanId;
-use crate::scenario::Machine;
+use crate::scenario::{ETCD_DISK, Machine};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Bytes: room for some write-ahead logs of 64 MiB each and a database.
-const SIZE: u64 = 512 << 20;
 
 /// Gives a master's etcd its file system, which has to be there before kubeadm runs.
 pub(super) async fn mount(provisioner: &Provisioner, machine: &Machine, up: SpanId) -> Result<SpanId, ProvisionError> {
@@ -18,7 +16,7 @@ pub(super) async fn mount(provisioner: &Provisioner, machine: &Machine, up: Span
         let (unit, script) = (include_str!("etcd-disk.service"), include_str!("etcd-disk-mount.sh"));
         provisioner.upload(machine, "/etc/systemd/system/quorate-etcd-disk.service", "644", unit).await?;
         provisioner.upload(machine, "/usr/local/sbin/quorate-etcd-disk", "755", script).await?;
-        let size = SIZE.to_string();
+        let size = ETCD_DISK.to_string();
         provisioner.script(machine, "etcd-disk", include_str!("etcd-disk.sh"), &[&size], DEADLINE).await?;
         Ok(())
     };

@@ -92,7 +92,10 @@ pub(super) fn describe(what: &What) -> Option<String> {
         What::Readyz { machine, ready: true, .. } => format!("the API server on {machine} is ready"),
         What::Readyz { machine, error, .. } => format!("the API server on {machine} is not ready{}", because(error)),
         What::Watch { of, connected: false, error } => format!("the watch of {of} was cut{}", because(error)),
-        What::Choice { part, machines, why, .. } => format!("{part} is {} ({why})", machines.join(", ")),
+        What::Choice { part, name, machines, why, .. } => {
+            let called = name.as_ref().map_or(String::new(), |name| format!(", called {name},"));
+            format!("{part}{called} is {} ({why})", machines.join(", "))
+        }
         What::ComponentLease { component, machine: Some(machine), .. } => format!("{component} of {machine} leads"),
         What::ComponentLease { component, .. } => format!("nobody holds the lease of {component}"),
         What::Stream { state, gap, .. } if state == "delivers" && *gap > 0.0 => {

@@ -29,9 +29,10 @@ pub(super) async fn machines(
 ) -> Result<Vec<MachineName>, Failure> {
     match target {
         Target::Machines(machines) => Ok(machines.clone()),
-        Target::Part(part) => choose(engine, step, *part, span, observers).await,
-        Target::Chosen => {
-            let chosen = engine.monitor.world().chosen;
+        Target::Part(part, name) => choose(engine, step, (*part, name.as_deref()), span, observers).await,
+        Target::Chosen(name) => {
+            let world = engine.monitor.world();
+            let chosen = world.chosen(name.as_deref());
             let names = engine.scenario.topology.machines.keys();
             Ok(names.filter(|name| chosen.iter().any(|chosen| chosen == name.as_str())).cloned().collect())
         }
@@ -41,7 +42,7 @@ pub(super) async fn machines(
 async fn choose(
     engine: &Engine,
     step: usize,
-    part: Part,
+    (part, name): (Part, Option<&str>),
     span: &Span,
     observers: &Observers,
 ) -> Result<Vec<MachineName>, Failure> {
@@ -62,6 +63,7 @@ async fn choose(
     engine.recorder.record(What::Choice {
         step,
         part: part.as_str().to_owned(),
+        name: name.map(str::to_owned),
         machines: machines.iter().map(ToString::to_string).collect(),
         why,
     });

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Fields, Table, Words, number, text};
 use super::target::Cast;
-use super::yaml::Node;
+use super::yaml::{Node, Value};
 use super::{Check, MachineName, NodeState, Placement, Role, Service, Target, duration, name, target};
 
 static ALL_READY: Words<()> = Words { what: "a state of all nodes", words: &[("ready", ())] };
@@ -100,7 +100,7 @@ static KINDS: [Kind; 10] = [
         required("nodes", "Every node is in this state", "nodes: ready", || ALL_READY.schema()),
     ], decode_nodes),
     kind!("node", "an expectation of a node", [
-        required("node", "The node, by its machine's name, or `chosen`", "node: master2", name::label_schema),
+        required("node", "The node, by its machine's name, `chosen`, or what a choice is called", "node: master2", name::label_schema),
         required("is", "The state that it is in", "is: not-ready", || NODE_STATE.schema()),
     ], decode_node),
     kind!("daemonset", "an expectation of a DaemonSet", [
@@ -195,7 +195,22 @@ fn open<'a>(
     let (key, table) = choice.pick(node, problems)?;
     let fields = table.open(node, problems)?;
     let kind = KINDS.iter().find(|kind| kind.key == key)?;
+    if let Some(word) = contrary(key, table, &fields) {
+        let node = fields.get(key)?;
+        problems.error(&node.place, format!("{} is not a state of its own", node.describe())).mend(word);
+        return None;
+    }
     Some(((kind.decode)(&fields, cast, problems), fields))
+}
+
+/// How a state is written that is none but the contrary of one: `unhealthy`, `not-ready` of all nodes.
+fn contrary(key: &'static str, table: &Table, fields: &Fields<'_>) -> Option<String> {
+    let written = &fields.get(key)?.scalar()?.text;
+    let words = (table.fields.iter().find(|field| field.name == key)?.schema)();
+    let known = |word: &str| words["enum"].as_array().is_some_and(|words| words.iter().any(|known| known == word));
+    let bare = ["not-", "not ", "un", "in", "non-", "dis"].iter().find_map(|prefix| written.strip_prefix(prefix))?;
+    let one = if key == "nodes" { "; of one node: `node: master2, is: not-ready`" } else { "" };
+    (!known(written) && known(bare)).then(|| format!("write its contrary: `not: {{ {key}: {bare} }}`{one}"))
 }
 
 fn decode_not(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
@@ -214,11 +229,22 @@ fn decode_node(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opt
 }
 
 fn node_target(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
+    let several = matches!(node.value, Value::List(_));
+    if several || node.scalar().is_some_and(|it| it.text != target::CHOSEN && name::is_target_word(&it.text)) {
+        problems
+            .error(&node.place, format!("`node` is one node, not {}", node.describe()))
+            .mend("write `nodes: ready` for all of them, or an expectation for each");
+        return None;
+    }
     let name = text(node, problems)?;
     if name == target::CHOSEN {
-        return Some(Target::Chosen);
+        return Some(Target::Chosen(None));
     }
-    let machine = cast.machine(name, &node.place, problems)?;
+    if cast.calls(name) {
+        return Some(Target::Chosen(Some(name.to_owned())));
+    }
+    let words: Vec<_> = [target::CHOSEN].into_iter().chain(cast.called()).collect();
+    let machine = cast.machine(name, &words, &node.place, problems)?;
     is_node(&machine, cast, node, problems).then(|| Target::Machines(vec![machine]))
 }
 
@@ -306,8 +332,8 @@ fn decode_api(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Opti
 fn servers(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Target> {
     let target = target::decode(node, cast, problems)?;
     let wrong = match &target {
-        Target::Chosen => return Some(target),
-        Target::Part(part) => {
+        Target::Chosen(_) => return Some(target),
+        Target::Part(part, _) => {
             format!("{} is chosen by a fault, and an expectation chooses nothing", quoted(part.as_str()))
         }
         Target::Machines(machines) => {

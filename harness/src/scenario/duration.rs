@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 
 use super::problem::{Problems, quoted};
-use super::yaml::{Kind, Node};
+use super::yaml::{Kind, Node, Value};
 
 /// Milliseconds of each unit, from the largest.
 const UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
@@ -15,14 +15,13 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Reads a duration that is longer than nothing and at most a day.
 pub(super) fn decode(node: &Node, problems: &mut Problems) -> Option<Duration> {
     let Some(scalar) = node.scalar().filter(|scalar| matches!(scalar.kind, Kind::Number | Kind::Text)) else {
-        problems
-            .error(&node.place, format!("expected a duration, found {}", node.describe()))
-            .mend("write a number with a unit: `90s`");
+        problems.error(&node.place, format!("expected a duration, found {}", node.describe())).mend(alone(node));
         return None;
     };
     match parse(&scalar.text) {
         Ok(duration) => Some(duration),
         Err(BadDuration { why, help }) => {
+            let help = meant(&scalar.text).map_or(help, |meant| format!("did you mean `{meant}`?"));
             problems.error(&node.place, format!("the duration {} {why}", quoted(&scalar.text))).mend(help);
             None
         }
@@ -36,11 +35,65 @@ pub(super) fn decode_signed(node: &Node, problems: &mut Problems) -> Option<Sign
     };
     let parsed = parse(length).ok().and_then(|duration| SignedDuration::try_from(duration).ok());
     if parsed.is_none() {
-        problems
-            .error(&node.place, format!("expected a duration, found {}", node.describe()))
-            .mend("write a number with a unit: `5m`, or `-5m`");
+        problems.error(&node.place, format!("expected a duration, found {}", node.describe())).mend(
+            match meant(length) {
+                Some(meant) => format!("did you mean `-{meant}`?"),
+                None => "write a number with a unit: `5m`, or `-5m`".to_owned(),
+            },
+        );
     }
     parsed.map(|duration| -duration)
+}
+
+/// Whether a text is a duration.
+pub(super) fn reads(text: &str) -> bool {
+    parse(text).is_ok()
+}
+
+/// A list of one duration, without the list.
+fn alone(node: &Node) -> String {
+    match &node.value {
+        Value::List(items)
+            if let [Some(one)] = items.iter().map(Node::scalar).collect::<Vec<_>>()[..]
+                && reads(&one.text) =>
+        {
+            format!("write `{}`, without a list", one.text)
+        }
+        _ => "write a number with a unit: `90s`".to_owned(),
+    }
+}
+
+/// The duration that was probably meant: `30 s`, `5min`, `1.5s`, `30s1m`.
+fn meant(text: &str) -> Option<String> {
+    let mut rest = text.trim().trim_start_matches('-');
+    let mut millis = 0.0;
+    let mut units = 0;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+        let (number, tail) = rest.split_at(digits);
+        let tail = tail.trim_start();
+        let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let (unit, tail) = tail.split_at(letters);
+        millis += number.parse::<f64>().ok()? * unit_of(unit)?;
+        units += 1;
+        rest = tail.trim_start_matches([' ', ',']);
+    }
+    let length = Duration::try_from_secs_f64((millis / 1000.0).min(1e9)).ok()?;
+    let whole = units > 0 && millis >= 1.0 && (millis - millis.round()).abs() < 1e-6 && length <= LONGEST;
+    whole.then(|| format_duration(Duration::from_millis(length.as_millis().try_into().unwrap_or(u64::MAX))))
+}
+
+/// The milliseconds of a unit as people write it elsewhere.
+fn unit_of(word: &str) -> Option<f64> {
+    let word = word.to_ascii_lowercase();
+    Some(match word.as_str() {
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60_000.0,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1000.0,
+        "ms" | "msec" | "millis" | "millisecond" | "milliseconds" => 1.0,
+        "d" | "day" | "days" => 24.0 * 3_600_000.0,
+        _ => return None,
+    })
 }
 
 #[derive(Debug)]
@@ -152,7 +205,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_probably_meant_keeps_the_numbers() {
+        for (text, expected) in [
+            ("30 s", "30s"),
+            ("5min", "5m"),
+            ("1.5s", "1s500ms"),
+            ("0.5h", "30m"),
+            ("30s1m", "1m30s"),
+            ("-5s", "5s"),
+            ("1 minute 30 seconds", "1m30s"),
+            ("1d", "24h"),
+            ("30S", "30s"),
+        ] {
+            assert_eq!(meant(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["soon", "", "30", "2d", "0s", "1e9h", "0.1ms", "99999999999999999999h", "1..5s"] {
+            assert_eq!(meant(text), None, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_was_probably_meant_is_a_duration(text in "[-0-9.hms ]{0,12}") {
+            prop_assert!(meant(&text).is_none_or(|meant| reads(&meant)), "{text}");
+        }
+
         #[test]
         fn a_written_duration_reads_the_same(millis in 1u64..=86_400_000) {
             let duration = Duration::from_millis(millis);

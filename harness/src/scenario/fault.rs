@@ -11,7 +11,7 @@ use super::source::Place;
 use super::table::{Field, Table, Words};
 use super::target::Cast;
 use super::yaml::Node;
-use super::{Fault, MachineName, Role, Service, Target, Verb, target};
+use super::{Fault, MachineName, Role, Service, Target, Verb, shape, target};
 
 static SERVICE: Words<Service> = Words {
     what: "a service",
@@ -118,9 +118,20 @@ pub(super) static KEYS: [Key; 20] = [
         "restore: master2", target::schema),
 ];
 
+/// The fault of this name.
+pub(super) fn of(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.table.fields[0].name == name)
+}
+
 /// Reads the value of a fault's key.
-pub(super) fn decode(kind: Kind, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
-    match kind {
+pub(super) fn decode(key: &Key, node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    match key.kind {
+        Kind::Plain(_) if let Some(service) = of_service(key, node) => {
+            problems
+                .error(&node.place, "a service on machines is not a machine")
+                .mend(shape::write(&service).unwrap_or_else(|| "write a fault of a service".to_owned()));
+            None
+        }
         Kind::Plain(verb) => target::decode(node, cast, problems).map(|on| Fault { verb: verb(), on }),
         Kind::Members(verb) => {
             let on = target::decode(node, cast, problems)?;
@@ -134,7 +145,23 @@ pub(super) fn decode(kind: Kind, node: &Node, cast: &Cast, problems: &mut Proble
     }
 }
 
+/// The fault of a service that was meant by one of machines: `kill: { service: etcd, on: master1 }`.
+fn of_service(key: &Key, node: &Node) -> Option<String> {
+    node.get("service")?;
+    let name = format!("{}-service", key.table.fields[0].name);
+    of(&name).map(|_| format!("{name}: {}", shape::flow(node)))
+}
+
 fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(Service, Target)> {
+    let word = node.scalar().map_or("", |scalar| scalar.text.as_str());
+    if let Some((word, service)) = SERVICE.words.iter().find(|(known, _)| *known == word) {
+        let on = cast.of(service.roles(cast.external_etcd()));
+        let on = on.first().map_or("master2", MachineName::as_str);
+        problems
+            .error(&node.place, format!("{} is a mapping, not {}", SERVICE_FAULT.what, node.describe()))
+            .mend(format!("write `{{ service: {word}, on: {on} }}`"));
+        return None;
+    }
     let fields = SERVICE_FAULT.open(node, problems)?;
     let service = fields.read("service", problems, |n, p| SERVICE.decode(n, p));
     let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
@@ -142,8 +169,8 @@ fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(
     let place = fields.get("on").map_or(&node.place, |node| &node.place);
     let runs = match &on {
         Target::Machines(machines) => check_roles(service, machines, cast, place, problems),
-        Target::Part(part) => check_part(service, &[part.role(cast.external_etcd())], cast, place, problems),
-        Target::Chosen => check_part(service, &[Role::Master, Role::Etcd], cast, place, problems),
+        Target::Part(part, _) => check_part(service, &[part.role(cast.external_etcd())], cast, place, problems),
+        Target::Chosen(_) => check_part(service, &[Role::Master, Role::Etcd], cast, place, problems),
     };
     runs.then_some((service, on))
 }
@@ -152,8 +179,8 @@ fn decode_service(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<(
 fn on_members(on: &Target, cast: &Cast, place: &Place, problems: &mut Problems) -> bool {
     match on {
         Target::Machines(machines) => check_roles(Service::Etcd, machines, cast, place, problems),
-        Target::Part(part) => check_part(Service::Etcd, &[part.role(cast.external_etcd())], cast, place, problems),
-        Target::Chosen => true,
+        Target::Part(part, _) => check_part(Service::Etcd, &[part.role(cast.external_etcd())], cast, place, problems),
+        Target::Chosen(_) => true,
     }
 }
 

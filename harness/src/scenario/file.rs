@@ -10,7 +10,7 @@ use super::source::Source;
 use super::table::{Field, Table, text, text_schema};
 use super::topology::{self, Asked};
 use super::yaml::{self, Node};
-use super::{Scenario, Topology, invariant, library, name, step};
+use super::{Scenario, Topology, invariant, library, name, step, target};
 
 static SCENARIO: Table = Table {
     what: "a scenario",
@@ -173,10 +173,11 @@ fn decode_scenario(node: &Node, asked: &Asked, problems: &mut Problems) -> Optio
     let description =
         fields.read_or("description", String::new(), problems, |n, p| text(n, p).map(|text| text.trim().to_owned()));
     let default_name = name.as_deref().unwrap_or("inline");
-    let (cast, topology) = match fields.get("topology") {
+    let (mut cast, topology) = match fields.get("topology") {
         Some(node) => topology::decode_reference(node, default_name, asked, problems),
         None => Default::default(),
     };
+    cast.names = fields.get("steps").map(|steps| target::names(steps, &cast)).unwrap_or_default();
     let always = fields.read_or("always", Vec::new(), problems, |n, p| invariant::decode(n, &cast, p));
     let steps = fields.read("steps", problems, |n, p| step::decode(n, &cast, p));
     let source = &node.place.source;

@@ -105,7 +105,8 @@ pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Optio
 fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Always>> {
     let entries = node.entries().unwrap_or_default();
     let is = |bounded: &Bounded, entry: &Entry| {
-        bounded.key == entry.key && (!bounded.check || entry.value.entries().is_some())
+        let short = || bounded.bounds.shape(&entry.value).is_some();
+        bounded.key == entry.key && (!bounded.check || entry.value.entries().is_some() || short())
     };
     let Some(bounded) = BOUNDED.iter().find(|bounded| entries.iter().any(|entry| is(bounded, entry))) else {
         return check::decode_bare(node, cast, problems).map(|check| vec![always(node, Invariant::Stays(check))]);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::problem::{Problems, quoted, suggest};
+use super::problem::{Problems, near, quoted, suggest};
 use super::source::Source;
 use super::table::text;
 use super::yaml::{self, Entry, Node, Value};
@@ -25,27 +25,65 @@ static SHIPPED: &[(&str, &str)] = &[
 const SHIPPED_FOLDER: &str = "<shipped>";
 const LONGEST_CHAIN: usize = 16;
 
+/// A topology with all that it extends.
+pub(super) struct Found {
+    pub(super) node: Node,
+    /// Whether all of it was found. What is missing otherwise is not held against it.
+    pub(super) whole: bool,
+}
+
 /// Reads the topology that a text refers to: by a path relative to the file that says it, or by a name.
-pub(super) fn find(reference: &Node, trail: &mut Trail, problems: &mut Problems) -> Option<Node> {
+pub(super) fn find(reference: &Node, trail: &mut Trail, problems: &mut Problems) -> Option<Found> {
     let written = text(reference, problems)?;
     let folder = reference.place.source.path.parent().map(Path::to_owned).unwrap_or_default();
     let source = if is_path(written) {
         read(&folder.join(written), reference, problems)?
-    } else if let Some(path) = beside(&folder, written) {
-        read(&path, reference, problems)?
-    } else if let Some((name, text)) = SHIPPED.iter().find(|(name, _)| *name == written) {
-        shipped(name, text)
+    } else if let Some(found) = by_name(&folder, written) {
+        open(found, reference, problems)?
     } else {
-        let known = known(&folder);
-        problems
-            .error(&reference.place, format!("unknown topology {}", quoted(written)))
-            .label("no such topology")
-            .mend(suggest(written, known.iter().map(String::as_str)));
-        return None;
+        let meant = unknown(&folder, written, reference, problems)?;
+        open(by_name(&folder, &meant)?, reference, problems)?
     };
     trail.enter(&source, reference, problems)?;
     let node = yaml::parse(&source, problems)?;
-    expand(&node, trail, problems)
+    Some(expand(&node, trail, problems))
+}
+
+/// Where the topology of a name is.
+enum Named {
+    Beside(PathBuf),
+    Shipped(Arc<Source>),
+}
+
+fn by_name(folder: &Path, name: &str) -> Option<Named> {
+    let shipped = || SHIPPED.iter().find(|(known, _)| *known == name).map(|(name, text)| shipped(name, text));
+    beside(folder, name).map(Named::Beside).or_else(|| shipped().map(Named::Shipped))
+}
+
+fn open(named: Named, reference: &Node, problems: &mut Problems) -> Option<Arc<Source>> {
+    match named {
+        Named::Beside(path) => read(&path, reference, problems),
+        Named::Shipped(source) => Some(source),
+    }
+}
+
+/// Refuses a name. If it can only be a slip for another one, that is returned, so that the rest of the file is checked.
+fn unknown(folder: &Path, name: &str, reference: &Node, problems: &mut Problems) -> Option<String> {
+    let known = known(folder);
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
+    let mend = suggest(name, known.iter().copied());
+    let problem = problems.error(&reference.place, format!("unknown topology {}", quoted(name)));
+    problem.label("no such topology");
+    match near(name, known)[..] {
+        [meant] => {
+            problem.mend(format!("{mend} The rest is checked as if so"));
+            Some(meant.to_owned())
+        }
+        _ => {
+            problem.mend(mend);
+            None
+        }
+    }
 }
 
 /// The topology that is meant where none is named.
@@ -58,14 +96,12 @@ fn shipped(name: &str, text: &str) -> Arc<Source> {
     Source::new(&Path::new(SHIPPED_FOLDER).join(format!("{name}.yaml")), text)
 }
 
-/// A mapping with what it extends below it.
-pub(super) fn expand(node: &Node, trail: &mut Trail, problems: &mut Problems) -> Option<Node> {
-    match node.get("extends") {
-        None => Some(node.clone()),
-        Some(reference) => {
-            let base = find(reference, trail, problems)?;
-            Some(merge(&base, node, 2))
-        }
+/// A mapping with what it extends below it, or alone if that cannot be found.
+pub(super) fn expand(node: &Node, trail: &mut Trail, problems: &mut Problems) -> Found {
+    let Some(reference) = node.get("extends") else { return Found { node: node.clone(), whole: true } };
+    match find(reference, trail, problems) {
+        Some(base) => Found { node: merge(&base.node, node, 2), whole: base.whole },
+        None => Found { node: node.clone(), whole: false },
     }
 }
 

@@ -11,8 +11,8 @@ use super::size::format_size;
 use super::source::Place;
 use super::table::{Field, Table, Words, double_key, number};
 use super::target::Cast;
-use super::yaml::{Entry, Node};
-use super::{Machine, MachineName, Role, name, network, size};
+use super::yaml::{Entry, Node, Value};
+use super::{Machine, MachineName, Role, name, network, shape, size};
 
 static ROLE: Words<Role> = Words {
     what: "a role",
@@ -65,22 +65,25 @@ pub(super) fn schema(extending: bool) -> Json {
     json!({ "type": "object", "propertyNames": name::label_schema(), "additionalProperties": machine, "minProperties": 1 })
 }
 
-/// Reads `machines`, and tells who there is even when some of it is bad.
+/// Reads `machines`, and tells who there is even when some of it is bad, or is not the whole.
 pub(super) fn decode(
     node: &Node,
     net: Option<Ipv4Net>,
+    whole: bool,
     problems: &mut Problems,
 ) -> (Cast, Option<IndexMap<MachineName, Machine>>) {
     let mut cast = Cast::default();
     let Some(entries) = node.entries() else {
         problems
             .error(&node.place, format!("`machines` is a mapping of names to machines, not {}", node.describe()))
-            .mend("write `master1: { role: master, ip: 172.27.11.10, memory: 2GiB, cpus: 2 }`");
+            .mend(by_name(node).unwrap_or_else(|| {
+                "write `master1: { role: master, ip: 172.27.11.10, memory: 2GiB, cpus: 2 }`".to_owned()
+            }));
         return (cast, None);
     };
     let mut machines = IndexMap::new();
     let mut addresses: IndexMap<Ipv4Addr, &str> = IndexMap::new();
-    cast.complete = true;
+    cast.complete = whole;
     for (at, entry) in entries.iter().enumerate() {
         if let Some(first) = entries[..at].iter().find(|first| first.key == entry.key) {
             double_key(first, entry, problems);
@@ -90,7 +93,7 @@ pub(super) fn decode(
             cast.complete = false;
             continue;
         };
-        let (role, machine) = decode_one(entry, &name, net, &mut addresses, problems);
+        let (role, machine) = decode_one(entry, &name, (net, whole), &mut addresses, problems);
         cast.machines.insert(name.clone(), role);
         machines.extend(machine.map(|machine| (name, machine)));
     }
@@ -99,14 +102,22 @@ pub(super) fn decode(
     (cast, whole.then_some(machines))
 }
 
+/// The first machine of a list of them, in the shape of a mapping.
+fn by_name(node: &Node) -> Option<String> {
+    let Value::List(items) = &node.value else { return None };
+    let name = &items.first()?.get("name")?.scalar()?.text;
+    let rest = items.first()?.entries()?.iter().filter(|entry| entry.key != "name");
+    shape::write(&format!("{name}: {}", shape::mapping(rest))).map(|write| format!("{write}, and so on"))
+}
+
 fn decode_one<'a>(
     entry: &'a Entry,
     name: &MachineName,
-    net: Option<Ipv4Net>,
+    (net, whole): (Option<Ipv4Net>, bool),
     addresses: &mut IndexMap<Ipv4Addr, &'a str>,
     problems: &mut Problems,
 ) -> (Option<Role>, Option<Machine>) {
-    let Some(fields) = MACHINE.open(&entry.value, problems) else { return (None, None) };
+    let Some(fields) = MACHINE.open_part(&entry.value, whole, problems) else { return (None, None) };
     let role = fields.read("role", problems, |node, problems| ROLE.decode(node, problems));
     let ip = fields.read("ip", problems, |node, problems| {
         let ip = network::decode_address(node, problems)?;

@@ -9,6 +9,8 @@ use indexmap::IndexMap;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
+use super::Place;
+
 /// The name of a machine, which is its node's name in the cluster as well. A lower-case DNS label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -58,6 +60,10 @@ impl Scenario {
         self.steps.iter().any(fills)
     }
 }
+
+/// Bytes of the file system that etcd's data has of its own where a step fills it: room for some write-ahead logs of 64 MB
+/// each and a database.
+pub const ETCD_DISK: u64 = 512 << 20;
 
 /// A cluster of machines.
 #[derive(Debug, Clone)]
@@ -277,8 +283,15 @@ pub enum Workload {
 pub struct Step {
     /// What is done or expected.
     pub action: Action,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl Step {
     /// The line of the scenario's file where it stands, from 1.
-    pub line: u32,
+    pub fn line(&self) -> u32 {
+        u32::try_from(self.place.line()).unwrap_or(u32::MAX)
+    }
 }
 
 /// What a step does.
@@ -316,10 +329,10 @@ pub struct Fault {
 pub enum Target {
     /// These, known from the file.
     Machines(Vec<MachineName>),
-    /// A part of the masters or the etcd machines that is chosen when the step runs.
-    Part(Part),
-    /// Those that a [`Target::Part`] of an earlier step was last.
-    Chosen,
+    /// A part of the masters or the etcd machines that is chosen when the step runs, and what the choice is called.
+    Part(Part, Option<String>),
+    /// Those that a [`Target::Part`] of an earlier step was: the one that is called so, or else the last.
+    Chosen(Option<String>),
 }
 
 /// A part of the masters that is chosen when a step runs, among those that nothing befell that lasts. What has to do with
@@ -569,11 +582,40 @@ impl Verb {
         self.undoing() == Some(Self::Restore)
     }
 
-    /// Whether another fault would do nothing, or undo this one unseen, while this one lasts.
+    /// Whether another fault would do nothing, not work, or undo this one unseen, while this one lasts on the same machine.
     pub fn is_in_the_way_of(&self, other: &Self) -> bool {
-        let on_the_cable = matches!(other, Self::Partition { .. } | Self::Block { .. } | Self::Slow { .. });
         let restarts = matches!(other, Self::Kill | Self::Stop | Self::Reboot);
-        (self.is_restorable() && (restarts || self.is_like(other))) || (*self == Self::Isolate && on_the_cable)
+        let on_the_cable = matches!(other, Self::Partition { .. } | Self::Block { .. } | Self::Slow { .. });
+        let of_etcd = other.service() == Some(Service::Etcd);
+        let of_the_member = matches!(other, Self::FillEtcd | Self::Wipe);
+        (self.is_restorable() && (restarts || self.is_like(other)))
+            || match self {
+                Self::Isolate => on_the_cable || of_the_member,
+                Self::SlowDisk { .. } => of_etcd || of_the_member,
+                Self::Wipe => of_etcd || of_the_member || matches!(other, Self::SlowDisk { .. }),
+                Self::StopService(Service::Etcd) => of_the_member || matches!(other, Self::SlowDisk { .. }),
+                Self::StopService(Service::Kubelet | Service::Containerd) => other.needs_kubelet(),
+                _ => false,
+            }
+    }
+
+    /// Whether the machine's kubelet and its container runtime have to run for it, since it goes by a static pod's manifest.
+    /// To kill a process takes neither.
+    pub fn needs_kubelet(&self) -> bool {
+        match self {
+            Self::StopService(service) | Self::StartService(service) | Self::RestartService(service) => {
+                service.keeper() == Keeper::StaticPod
+            }
+            Self::FillEtcd | Self::Wipe => true,
+            _ => false,
+        }
+    }
+
+    /// Whether doing it ends another that lasts on the same machine. A machine that starts anew starts its units.
+    pub fn ends(&self, other: &Self) -> bool {
+        let starts = matches!(self, Self::Start | Self::Reboot);
+        let unit = matches!(other, Self::StopService(service) if service.keeper() == Keeper::Unit);
+        (starts && unit) || other.undoing().is_some_and(|undoing| undoing == *self)
     }
 
     /// Whether the other is the same fault, whatever its particulars.

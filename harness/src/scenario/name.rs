@@ -6,15 +6,11 @@ use super::problem::{Problems, quoted};
 use super::source::Place;
 use super::table::text;
 use super::yaml::Node;
-use super::{MachineName, Part, target};
+use super::{MachineName, target};
 
 /// Whether a word means machines without naming one, and so cannot name one.
 pub(super) fn is_target_word(word: &str) -> bool {
-    matches!(
-        word,
-        "masters" | "all-masters" | "control-plane" | "nodes" | "etcd" | "machines" | "others" | "other-masters"
-    ) || word == target::CHOSEN
-        || Part::of(word).is_some()
+    target::words().any(|known| known == word)
 }
 
 const LABEL_HELP: &str = "use lower-case letters a-z, digits and inner hyphens, at most 63 of them: `master1`";
@@ -31,6 +27,11 @@ pub(super) fn machine(name: &str, place: &Place, problems: &mut Problems) -> Opt
     label(name, "a machine's name", place, problems).then(|| MachineName(name.to_owned()))
 }
 
+/// Whether a choice can be called so.
+pub(super) fn decode_called(name: &str, place: &Place, problems: &mut Problems) -> bool {
+    label(name, "a choice's name", place, problems)
+}
+
 /// A DNS label that is written as a value.
 pub(super) fn decode_label(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
     let name = text(node, problems)?;
@@ -42,9 +43,12 @@ pub(super) fn decode_domain(node: &Node, what: &str, problems: &mut Problems) ->
     let domain = text(node, problems)?;
     let good = domain.len() <= 190 && domain.split('.').all(is_label);
     if !good {
-        problems
-            .error(&node.place, format!("{} is not {what}", quoted(domain)))
-            .mend("write lower-case labels with dots between them: `example.com`");
+        problems.error(&node.place, format!("{} is not {what}", quoted(domain))).mend(
+            match domain.to_lowercase().replace('_', "-") {
+                lower if lower.len() <= 190 && lower.split('.').all(is_label) => format!("did you mean `{lower}`?"),
+                _ => "write lower-case labels with dots between them: `example.com`".to_owned(),
+            },
+        );
     }
     good.then(|| domain.to_owned())
 }
@@ -59,9 +63,20 @@ fn label(name: &str, what: &str, place: &Place, problems: &mut Problems) -> bool
             None if name.is_empty() => "it is empty".to_owned(),
             None => "a hyphen stands at an end".to_owned(),
         };
-        problems.error(place, format!("{} is not {what}: {why}", quoted(name))).mend(LABEL_HELP);
+        let meant = meant(name).map(|meant| format!("did you mean `{meant}`?"));
+        problems
+            .error(place, format!("{} is not {what}: {why}", quoted(name)))
+            .mend(meant.unwrap_or_else(|| LABEL_HELP.to_owned()));
     }
     good
+}
+
+/// The label that is nearest to a name.
+fn meant(name: &str) -> Option<String> {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let label: String = name.chars().map(letter).collect();
+    let label = label.trim_matches('-');
+    (name.is_ascii() && is_label(label)).then(|| label.to_owned())
 }
 
 fn is_label(name: &str) -> bool {

@@ -14,9 +14,12 @@ use super::yaml::Node;
 pub(super) fn decode(node: &Node, longest: u8, problems: &mut Problems) -> Option<Ipv4Net> {
     let written = text(node, problems)?;
     let Ok(net) = written.parse::<Ipv4Net>() else {
-        problems
-            .error(&node.place, format!("{} is not an IPv4 network", quoted(written)))
-            .mend("write an address and a prefix length: `172.27.11.0/24`");
+        problems.error(&node.place, format!("{} is not an IPv4 network", quoted(written))).mend(
+            match written.parse().ok().and_then(|ip: Ipv4Addr| Ipv4Net::new(ip, 24).ok()) {
+                Some(net) => format!("add the prefix length: `{}`", net.trunc()),
+                None => "write an address and a prefix length: `172.27.11.0/24`".to_owned(),
+            },
+        );
         return None;
     };
     if net.trunc() != net {
@@ -40,9 +43,12 @@ pub(super) fn decode_address(node: &Node, problems: &mut Problems) -> Option<Ipv
     match written.parse() {
         Ok(ip) => Some(ip),
         Err(_) => {
-            problems
-                .error(&node.place, format!("{} is not an IPv4 address", quoted(written)))
-                .mend("write four numbers: `172.27.11.10`");
+            problems.error(&node.place, format!("{} is not an IPv4 address", quoted(written))).mend(
+                match written.parse::<Ipv4Net>() {
+                    Ok(net) => format!("write `{}`, without the prefix length", net.addr()),
+                    Err(_) => "write four numbers: `172.27.11.10`".to_owned(),
+                },
+            );
             None
         }
     }

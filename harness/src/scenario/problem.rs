@@ -180,6 +180,13 @@ impl Diagnostics {
         self.sort();
     }
 
+    /// Adds what makes a file unusable and shows only when all of it is read, with how to mend it.
+    pub fn refuse(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        let mut problems = Problems::default();
+        problems.error(place, message).mend(help);
+        self.extend(problems.into_diagnostics());
+    }
+
     /// All of them as text for a person, with the lines in question, and their number at the end.
     pub fn render(&self, rendering: Rendering) -> String {
         let handler = rendering.handler();
@@ -271,20 +278,36 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The known word that was probably meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(word, known).first().copied()
+}
+
+/// The known words that may have been meant, which are as near as the nearest.
+pub(super) fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let lower = word.to_lowercase().replace('_', "-");
-    known
+    let mut near: Vec<_> = known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(lower.len()) / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .collect();
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    near.retain(|(distance, _)| Some(*distance) == least);
+    near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-/// A sentence that suggests the nearest known word, or else names all of them.
+/// A sentence that suggests the nearest known words, or else names all of them.
 pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    match nearest(word, known.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known here: {}", listed(known)),
+    match &near(word, known.clone())[..] {
+        [] => format!("known here: {}", listed(known)),
+        near => mean(near),
+    }
+}
+
+/// Asks whether one of these words was meant.
+pub(super) fn mean(words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match &quoted[..] {
+        [rest @ .., last] if !rest.is_empty() => format!("did you mean {} or {last}?", rest.join(", ")),
+        all => format!("did you mean {}?", all.concat()),
     }
 }
 

@@ -25,6 +25,33 @@ pub(super) fn decode(node: &Node, problems: &mut Problems) -> Option<u64> {
     }
 }
 
+/// Whether a text is a size.
+pub(super) fn reads(text: &str) -> bool {
+    parse(text).is_ok()
+}
+
+/// The size that was probably meant: `2 GiB`, `1.5GiB`, `2g`.
+fn meant(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches('-');
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let first = |name: &str| name[..1].to_ascii_lowercase();
+    let same = |name: &str| {
+        let first = first(name);
+        [name.to_ascii_lowercase(), format!("{first}i"), format!("{first}b"), first].contains(&unit)
+    };
+    let (name, factor) = UNITS.iter().find(|(name, _)| same(name))?;
+    if number.parse::<u64>().is_ok() {
+        let size = format!("{number}{name}");
+        return reads(&size).then_some(size);
+    }
+    let smaller = UNITS.iter().find(|(_, smaller)| smaller * 1024 == *factor)?;
+    let count = number.parse::<f64>().ok()? * 1024.0;
+    let size = format!("{count:.0}{}", smaller.0);
+    reads(&size).then_some(size)
+}
+
 /// Reads a size as it is written in a topology; the error says what is wrong and how to write it.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     parse(text).map_err(|(why, help)| format!("the size {} {why}; {help}", quoted(text)))
@@ -32,8 +59,12 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 
 fn parse(text: &str) -> Result<u64, (&'static str, String)> {
     const HELP: &str = "write a whole number with the unit KiB, MiB, GiB or TiB: `512MiB`, `2GiB`";
+    let help = || meant(text).map_or(HELP.to_owned(), |meant| format!("did you mean `{meant}`?"));
     if text.starts_with('-') {
-        return Err(("is negative", HELP.to_owned()));
+        return Err(("is negative", help()));
+    }
+    if text == "0" {
+        return Err(("is zero", "write at least `1KiB`".to_owned()));
     }
     if text.parse::<f64>().is_ok() {
         return Err(("has no unit", format!("write `{text}MiB` or `{text}GiB`")));
@@ -44,15 +75,10 @@ fn parse(text: &str) -> Result<u64, (&'static str, String)> {
         return Err(("cannot be read", HELP.to_owned()));
     }
     let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        let near = UNITS.iter().find(|(name, _)| {
-            let (name, unit) = (name.to_lowercase(), unit.to_lowercase());
-            unit == name || unit == name[..1] || unit == name[..2] || unit == format!("{}b", &name[..1])
-        });
-        let help = near.map_or(HELP.to_owned(), |(name, _)| format!("did you mean `{number}{name}`?"));
-        return Err(("has an unknown unit", help));
+        return Err(("has an unknown unit", help()));
     };
     match number.parse::<u64>().ok().and_then(|n| n.checked_mul(*factor)) {
-        Some(0) => Err(("is zero", HELP.to_owned())),
+        Some(0) => Err(("is zero", "write at least `1KiB`".to_owned())),
         Some(size) if size <= LARGEST => Ok(size),
         _ => Err(("is larger than 1TiB", "write at most `1TiB`".to_owned())),
     }
@@ -89,10 +115,11 @@ mod tests {
             ("2g", "has an unknown unit", "`2GiB`?"),
             ("2Gi", "has an unknown unit", "`2GiB`?"),
             ("2gib", "has an unknown unit", "`2GiB`?"),
-            ("2 GiB", "has an unknown unit", "2GiB"),
-            ("1.5GiB", "has an unknown unit", "whole number"),
-            ("0MiB", "is zero", "MiB"),
-            ("-1GiB", "is negative", "GiB"),
+            ("2 GiB", "has an unknown unit", "`2GiB`?"),
+            ("1.5GiB", "has an unknown unit", "`1536MiB`?"),
+            ("0", "is zero", "`1KiB`"),
+            ("0MiB", "is zero", "`1KiB`"),
+            ("-1GiB", "is negative", "`1GiB`?"),
             ("2TiB", "is larger than 1TiB", "1TiB"),
             ("99999999999999999999GiB", "is larger than 1TiB", "1TiB"),
             ("much", "cannot be read", "GiB"),

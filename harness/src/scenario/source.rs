@@ -144,8 +144,8 @@ fn is_direction(c: char) -> bool {
 }
 
 /// A part of a file.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
+#[derive(Clone)]
+pub struct Place {
     pub(super) source: Arc<Source>,
     pub(super) start: usize,
     pub(super) end: usize,
@@ -170,7 +170,7 @@ impl Place {
     }
 
     /// The line, from 1.
-    pub(super) fn line(&self) -> usize {
+    pub fn line(&self) -> usize {
         1 + self.source.text[..self.start].matches('\n').count()
     }
 
@@ -180,7 +180,7 @@ impl Place {
     }
 
     /// The column in characters, from 1.
-    pub(super) fn column(&self) -> usize {
+    pub fn column(&self) -> usize {
         1 + self.source.text[self.line_start()..self.start].chars().count()
     }
 
@@ -192,6 +192,19 @@ impl Place {
 
     fn line_start(&self) -> usize {
         self.source.text[..self.start].rfind('\n').map_or(0, |at| at + 1)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line(), self.column())
+    }
+}
+
+/// As compilers write it: `FILE:LINE:COLUMN`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{self:?}", self.source.path.display())
     }
 }
 

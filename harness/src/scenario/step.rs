@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Value as Json, json};
 
-use super::problem::Problems;
+use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Table, list};
 use super::target::Cast;
-use super::yaml::Node;
-use super::{Action, Step, check, duration, fault};
+use super::yaml::{Entry, Node, Value};
+use super::{Action, Step, check, duration, fault, shape};
 
 const fn only(name: &'static str, doc: &'static str, example: &'static str, schema: fn() -> Json) -> [Field; 1] {
     [Field { name, doc, required: true, example, schema }]
@@ -47,7 +47,8 @@ pub(super) fn decode(node: &Node, cast: &Cast, problems: &mut Problems) -> Optio
 
 fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Step> {
     let (key, table) = STEPS.pick(node, problems)?;
-    let fields = table.open(node, problems)?;
+    let gathered = gather(key, node, problems);
+    let fields = table.open(gathered.as_ref().unwrap_or(node), problems)?;
     let value = fields.get(key)?;
     let action = match key {
         "expect" => check::decode(value, cast, problems).map(|(check, within)| Action::Expect { check, within }),
@@ -55,12 +56,27 @@ fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Step>
             check::decode_held(value, cast, problems).map(|(check, time)| Action::Hold { check: Some(check), time })
         }
         "hold" => duration::decode(value, problems).map(|time| Action::Hold { check: None, time }),
-        _ => {
-            let fault = fault::KEYS.iter().find(|fault| fault.table.fields[0].name == key)?;
-            fault::decode(fault.kind, value, cast, problems).map(Action::Fault)
-        }
+        _ => fault::decode(fault::of(key)?, value, cast, problems).map(Action::Fault),
     };
-    Some(Step { action: action?, line: node.place.line_number() })
+    Some(Step { action: action?, place: node.place.clone() })
+}
+
+/// A step with what stands beside its key moved into it, which is where it belongs: `- expect: { nodes: ready }` with
+/// `within` in a line of its own.
+fn gather(key: &str, node: &Node, problems: &mut Problems) -> Option<Node> {
+    let entries = node.entries()?;
+    let (own, beside): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| entry.key == key);
+    let ([own], [first, ..]) = (&own[..], &beside[..]) else { return None };
+    let inside = own.value.entries().filter(|inside| !inside.iter().any(|entry| entry.key == first.key))?;
+    let inside: Vec<Entry> = inside.iter().chain(beside.iter().copied()).cloned().collect();
+    let step = format!("{key}: {}", shape::mapping(inside.iter()));
+    problems
+        .error(&first.place, format!("{} stands beside `{key}`, not in it", quoted(&first.key)))
+        .label(format!("belongs to `{key}`"))
+        .mend(shape::write(&step).unwrap_or_else(|| format!("move it into the mapping of `{key}`")));
+    let value = Node { place: own.value.place.clone(), value: Value::Map(inside) };
+    let entry = Entry { value, ..(*own).clone() };
+    Some(Node { place: node.place.clone(), value: Value::Map(vec![entry]) })
 }
 
 fn hold_schema() -> Json {

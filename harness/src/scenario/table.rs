@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::problem::{Problems, listed, nearest, quoted, suggest};
+use super::shape;
 use super::yaml::{Entry, Kind, Node, Value};
 
 /// A key of a mapping.
@@ -33,29 +34,53 @@ impl Table {
     /// Takes a node for a mapping of this kind. Unknown, double and missing keys become problems; what is known is read
     /// all the same.
     pub(super) fn open<'a>(&'static self, node: &'a Node, problems: &mut Problems) -> Option<Fields<'a>> {
+        self.open_part(node, true, problems)
+    }
+
+    /// The same of a mapping of which there may be more elsewhere, if it is not the whole: no key is missing then.
+    pub(super) fn open_part<'a>(
+        &'static self,
+        node: &'a Node,
+        whole: bool,
+        problems: &mut Problems,
+    ) -> Option<Fields<'a>> {
         let Some(entries) = node.entries() else {
             let any = !self.fields.iter().any(|field| field.required);
             let examples = self.fields.iter().filter(|field| field.required || any).map(|field| field.example);
             let choice = if any { "one of " } else { "" };
+            let shape = self.shape(node).and_then(|shape| shape::write(&shape));
             problems
                 .error(&node.place, format!("{} is a mapping, not {}", self.what, node.describe()))
-                .mend(format!("write {choice}{}", listed(examples)));
+                .mend(shape.unwrap_or_else(|| format!("write {choice}{}", listed(examples))));
             return None;
         };
         let mut found: Vec<&Entry> = Vec::new();
-        for entry in entries {
+        let mut strange = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
             if let Some(first) = found.iter().find(|other| other.key == entry.key) {
                 double_key(first, entry, problems);
-            } else if self.names().any(|name| name == entry.key) {
+            } else if self.has(&entry.key) {
                 found.push(entry);
             } else {
-                self.unknown(entry, problems);
+                strange.push(at);
             }
         }
         let fields = Fields { table: self, found };
         let misspelt = |name| entries.iter().any(|entry| self.meant(&entry.key) == Some(name));
-        let missing = |field: &&Field| field.required && fields.get(field.name).is_none() && !misspelt(field.name);
-        for field in self.fields.iter().filter(missing) {
+        let missing =
+            |field: &&Field| whole && field.required && fields.get(field.name).is_none() && !misspelt(field.name);
+        let missing: Vec<_> = self.fields.iter().filter(missing).collect();
+        if let ([at], [field]) = (&strange[..], &missing[..])
+            && !entries[*at].value.is_null()
+            && self.meant(&entries[*at].key).is_none()
+        {
+            self.instead(&entries[*at], field, problems);
+            return Some(fields);
+        }
+        for at in strange {
+            self.unknown(entries, at, problems);
+        }
+        for field in missing {
             problems
                 .error(&node.place, format!("{} needs `{}`", self.what, field.name))
                 .label(format!("`{}` is missing", field.name))
@@ -64,16 +89,46 @@ impl Table {
         Some(fields)
     }
 
-    fn unknown(&self, entry: &Entry, problems: &mut Problems) {
+    /// Refuses a key that stands where one that has to be there is missing.
+    fn instead(&self, entry: &Entry, field: &Field, problems: &mut Problems) {
+        let written = shape::write(&format!("{}: {}", field.name, shape::flow(&entry.value)));
+        let written = written.unwrap_or_else(|| format!("write `{}`", field.example));
+        problems
+            .error(
+                &entry.place,
+                format!("unknown key {} in {}, which needs `{}`", quoted(&entry.key), self.what, field.name),
+            )
+            .label(format!("`{}` is missing", field.name))
+            .mend(format!("{written} instead: {}", lower_first(field.doc)));
+    }
+
+    fn unknown(&self, entries: &[Entry], at: usize, problems: &mut Problems) {
+        let entry = &entries[at];
+        let mend = match self.meant(&entry.key) {
+            None => self.cut_off(entries, at),
+            Some(_) => None,
+        };
         problems
             .error(&entry.place, format!("unknown key {} in {}", quoted(&entry.key), self.what))
             .label("unknown key")
-            .mend(suggest(&entry.key, self.names().collect::<Vec<_>>()));
+            .mend(mend.unwrap_or_else(|| suggest(&entry.key, self.names().collect::<Vec<_>>())));
+    }
+
+    /// A key without a value is what a comma without brackets makes of it: `ports: 2379, 2380`.
+    fn cut_off(&self, entries: &[Entry], at: usize) -> Option<String> {
+        let first = entries[..=at].iter().rposition(|entry| !entry.value.is_null())?;
+        let owner = &entries[first];
+        owner.value.scalar().filter(|_| first < at && self.has(&owner.key))?;
+        let rest = entries[first + 1..].iter().take_while(|entry| entry.value.is_null() && !self.has(&entry.key));
+        let parts: Vec<_> =
+            [shape::flow(&owner.value)].into_iter().chain(rest.map(|entry| entry.key.clone())).collect();
+        shape::write(&format!("{}: [{}]", owner.key, parts.join(", ")))
+            .map(|write| format!("{write} if it belongs to `{}`", owner.key))
     }
 
     /// The key that an unknown one was probably meant to be.
     fn meant(&self, key: &str) -> Option<&'static str> {
-        if self.names().any(|name| name == key) { None } else { nearest(key, self.names()) }
+        if self.has(key) { None } else { nearest(key, self.names()) }
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
@@ -173,9 +228,10 @@ impl Choice {
     /// Finds out which of the mappings a node is.
     pub(super) fn pick(&'static self, node: &Node, problems: &mut Problems) -> Option<(&'static str, &'static Table)> {
         let Some(entries) = node.entries() else {
+            let shape = self.shape(node).and_then(|shape| shape::write(&shape));
             problems
                 .error(&node.place, format!("{} is a mapping, not {}", self.what, node.describe()))
-                .mend(format!("begin it with one of {}", listed(self.keys())));
+                .mend(shape.unwrap_or_else(|| format!("begin it with one of {}", listed(self.keys()))));
             return None;
         };
         let mut chosen: Vec<_> =
@@ -188,7 +244,7 @@ impl Choice {
             let place = entries.iter().find(|e| e.key == second.0).map_or(&node.place, |e| &e.place);
             problems
                 .error(place, format!("{} is one thing, not {}", self.what, listed(chosen.iter().map(|c| c.0))))
-                .mend("write each of them on its own");
+                .mend(self.apart(entries, &chosen));
             return None;
         }
         let Some(choice) = chosen.pop() else {
@@ -196,6 +252,17 @@ impl Choice {
             return None;
         };
         Some((choice.0, &choice.1))
+    }
+
+    /// Each of several mappings that were written as one.
+    fn apart(&self, entries: &[Entry], chosen: &[&(&'static str, Table)]) -> String {
+        let one = |(_, table): &&(&str, Table)| {
+            let own = entries.iter().filter(|entry| table.has(&entry.key));
+            if table.fields.len() == 1 { own.map(shape::entry).collect() } else { shape::mapping(own) }
+        };
+        let all: Vec<_> = chosen.iter().map(one).collect();
+        let each = shape::write(&all.join("` and `"));
+        each.map_or_else(|| "write each of them on its own".to_owned(), |each| format!("{each}, each on its own"))
     }
 
     fn none_chosen(&self, node: &Node, entries: &[Entry], problems: &mut Problems) {
@@ -244,10 +311,23 @@ impl<T: Copy> Words<T> {
             return Some(*value);
         }
         let text = node.scalar().map_or("", |scalar| &scalar.text);
+        let one = |item: &&Node| item.scalar().is_some_and(|it| self.words.iter().any(|(word, _)| *word == it.text));
+        let mend = match &node.value {
+            Value::List(items) if items.iter().any(|item| one(&item)) => {
+                format!(
+                    "write one of them alone: {}",
+                    listed(items.iter().filter(one).filter_map(Node::scalar).map(|it| it.text.as_str()))
+                )
+            }
+            _ if self.words.len() == 1 => {
+                format!("only {} can stand here", listed(self.words.iter().map(|(word, _)| *word)))
+            }
+            _ => suggest(text, self.words.iter().map(|(word, _)| *word)),
+        };
         problems
             .error(&node.place, format!("{} is not {}", node.describe(), self.what))
             .label(format!("not {}", self.what))
-            .mend(suggest(text, self.words.iter().map(|(word, _)| *word)));
+            .mend(mend);
         None
     }
 
@@ -266,8 +346,17 @@ pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a st
                 .mend(format!("put it in quotes: \"{}\"", scalar.text));
             None
         }
+        Value::List(items) if items.len() == 1 => {
+            let write = shape::write(&shape::flow(&items[0]));
+            problems
+                .error(&node.place, "expected a text, found a list")
+                .mend(write.map_or("write one text".to_owned(), |write| format!("{write}, without a list")));
+            None
+        }
         _ => {
-            problems.error(&node.place, format!("expected a text, found {}", node.describe()));
+            problems
+                .error(&node.place, format!("expected a text, found {}", node.describe()))
+                .mend("write one text behind the key, or leave the key out");
             None
         }
     }
@@ -279,26 +368,45 @@ pub(super) fn number(node: &Node, min: u32, max: u32, problems: &mut Problems) -
     match scalar.and_then(|scalar| scalar.text.parse::<u32>().ok()).filter(|n| (min..=max).contains(n)) {
         Some(number) => Some(number),
         None => {
+            let meant = node.scalar().and_then(|scalar| meant(&scalar.text, min, max));
             problems
                 .error(&node.place, format!("expected a whole number from {min} to {max}, found {}", node.describe()))
-                .mend(format!("for example `{}`", min.max(2)));
+                .mend(meant.map_or(format!("write one from {min} to {max}"), |meant| format!("write `{meant}` alone")));
             None
         }
     }
+}
+
+/// The whole number in a text: `"3"`, `3.0`, `8080/tcp`.
+fn meant(text: &str, min: u32, max: u32) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number: u64 = text[..digits].parse().ok()?;
+    let whole = text[digits..].strip_prefix('.').is_none_or(|rest| rest.chars().all(|c| c == '0'));
+    (whole && (u64::from(min)..=u64::from(max)).contains(&number)).then_some(number)
 }
 
 /// The items of a list.
 pub(super) fn list<'a>(node: &'a Node, what: &str, problems: &mut Problems) -> Option<&'a [Node]> {
     match &node.value {
         Value::List(items) => Some(items),
-        _ => {
-            problems
-                .error(&node.place, format!("{what} is a list, not {}", node.describe()))
-                .mend("begin each item in a line of its own with `- `");
+        Value::Map(entries) => {
+            let items: Vec<_> = entries.iter().map(|entry| format!("- {}", shape::entry(entry))).collect();
+            let write = shape::write(&items.join("`, `"));
+            problems.error(&node.place, format!("{what} is a list, not a mapping")).mend(match write {
+                Some(write) => format!("begin each item in a line of its own with a hyphen: {write}"),
+                None => ITEMS.to_owned(),
+            });
+            None
+        }
+        Value::Scalar(_) => {
+            problems.error(&node.place, format!("{what} is a list, not {}", node.describe())).mend(ITEMS);
             None
         }
     }
 }
+
+const ITEMS: &str = "begin each item in a line of its own with `- `";
 
 pub(super) fn text_schema() -> Json {
     json!({ "type": "string", "minLength": 1 })

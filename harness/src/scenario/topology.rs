@@ -3,14 +3,14 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value as Json, json};
 
-use super::library::{self, Trail};
+use super::library::{self, Found, Trail};
 use super::problem::Problems;
 use super::table::{Field, Fields, Table, text_schema};
 use super::target::Cast;
 use super::yaml::{Node, Value};
 use super::{
     Kubernetes, LoadBalancer, LoadOptions, Topology, Workload, kubernetes, load_balancer, machine, name, network,
-    workload,
+    shape, workload,
 };
 
 static TOPOLOGY: Table = Table {
@@ -101,8 +101,15 @@ pub(super) fn decode_reference(
 ) -> (Cast, Option<Topology>) {
     let mut trail = Trail::default();
     let found = match &node.value {
-        Value::Map(_) => library::expand(node, &mut trail, problems),
+        Value::Map(_) => Some(library::expand(node, &mut trail, problems)),
         Value::Scalar(_) if !node.is_null() => library::find(node, &mut trail, problems),
+        Value::List(items) if let [one] = &items[..] => {
+            let write = shape::write(&format!("topology: {}", shape::flow(one)));
+            problems
+                .error(&node.place, "expected a topology, found a list")
+                .mend(write.unwrap_or_else(|| "write it without a list".to_owned()));
+            return decode_reference(one, default_name, asked, problems);
+        }
         _ => {
             problems
                 .error(&node.place, format!("expected a topology, found {}", node.describe()))
@@ -110,7 +117,7 @@ pub(super) fn decode_reference(
             None
         }
     };
-    let stem = if node.scalar().is_some() { found.as_ref().map(stem) } else { None };
+    let stem = if node.scalar().is_some() { found.as_ref().map(|found| stem(&found.node)) } else { None };
     match found {
         Some(found) => decode(&found, stem.as_deref().unwrap_or(default_name), asked, problems),
         None => (Cast::default(), None),
@@ -120,8 +127,8 @@ pub(super) fn decode_reference(
 /// Reads the whole of a topology's file.
 pub(super) fn decode_file(node: &Node, asked: &Asked, problems: &mut Problems) -> Option<Topology> {
     let mut trail = Trail::from(&node.place.source);
-    let node = library::expand(node, &mut trail, problems)?;
-    decode(&node, &stem(&node), asked, problems).1
+    let found = library::expand(node, &mut trail, problems);
+    decode(&found, &stem(&found.node), asked, problems).1
 }
 
 fn stem(node: &Node) -> String {
@@ -129,15 +136,16 @@ fn stem(node: &Node) -> String {
     stem.unwrap_or_else(|| "topology".to_owned())
 }
 
-fn decode(node: &Node, default_name: &str, asked: &Asked, problems: &mut Problems) -> (Cast, Option<Topology>) {
-    let Some(fields) = TOPOLOGY.open(node, problems) else { return (Cast::default(), None) };
+fn decode(found: &Found, default_name: &str, asked: &Asked, problems: &mut Problems) -> (Cast, Option<Topology>) {
+    let Found { node, whole } = found;
+    let Some(fields) = TOPOLOGY.open_part(node, *whole, problems) else { return (Cast::default(), None) };
     let name = fields
         .read_or("name", default_name.to_owned(), problems, |n, p| name::decode_label(n, "the name of a topology", p));
     let network = fields.read("network", problems, |n, p| network::decode(n, 29, p));
     let domain =
         fields.read_or("domain", "example.com".to_owned(), problems, |n, p| name::decode_domain(n, "a domain", p));
     let (cast, machines) = match fields.get("machines") {
-        Some(node) => machine::decode(node, network, problems),
+        Some(node) => machine::decode(node, network, *whole, problems),
         None => (Cast::default(), None),
     };
     let kubernetes = match fields.get("kubernetes") {

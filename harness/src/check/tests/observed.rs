@@ -114,7 +114,7 @@ fn an_api_server_is_ready_by_its_own_word() {
     story.misses(&is(false), 9.0, &["the API server on master1 is ready"]);
     story.clone().readyz(12.0, "master2", None).holds(&is(true), 9.0);
     story.clone().readyz(12.0, "master1", Some("refused")).holds(&is(false), 9.0);
-    story.unknown(&Check::ServerReady { on: Target::Chosen, ready: true }, 9.0, "nothing was chosen");
+    story.unknown(&Check::ServerReady { on: Target::Chosen(None), ready: true }, 9.0, "nothing was chosen");
 }
 
 #[test]

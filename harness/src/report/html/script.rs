@@ -121,7 +121,7 @@ mod tests {
         let text = (1..=18).map(|line| format!("line {line}\n")).collect::<String>();
         let mut events = support::failed();
         let (part, machines, why) = ("etcd-leader".to_owned(), vec!["master2".to_owned()], "it leads".to_owned());
-        events[1].what = What::Choice { step: 2, part, machines, why };
+        events[1].what = What::Choice { step: 2, part, name: None, machines, why };
         let steps = steps(&events, &Summary::of(&support::failed()), &text);
         assert_eq!(steps[2].chosen, ["etcd-leader is master2 (it leads)"]);
         let lines = lines(&text, &steps, &[]);

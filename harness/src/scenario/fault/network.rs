@@ -1,5 +1,7 @@
 //! Faults of the private network: who is cut off from whom, which ports, and how slow what is left goes.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::{ON, optional};
@@ -8,7 +10,7 @@ use crate::scenario::source::Place;
 use crate::scenario::table::{Field, Table, Words, list, number};
 use crate::scenario::target::{self, Cast};
 use crate::scenario::yaml::Node;
-use crate::scenario::{Direction, Fault, Peers, Role, Target, Verb, duration, rate};
+use crate::scenario::{Direction, Fault, Peers, Role, Target, Verb, duration, rate, shape};
 
 static DIRECTION: Words<Direction> =
     Words { what: "a direction", words: &[("both", Direction::Both), ("in", Direction::In), ("out", Direction::Out)] };
@@ -58,6 +60,8 @@ static SLOW: Table = Table {
     ],
 };
 
+/// How long an answer is waited for that shows the delay.
+const LONGEST: Duration = Duration::from_secs(2);
 /// The most ports that one rule of the packet filter takes.
 const PORTS: usize = 15;
 
@@ -106,6 +110,15 @@ pub(super) fn block(node: &Node, cast: &Cast, problems: &mut Problems) -> Option
 }
 
 fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
+    if let Some(scalar) = node.scalar().filter(|_| !node.is_null()) {
+        let ports: Vec<_> = scalar.text.split([',', ' ']).filter(|part| !part.is_empty()).collect();
+        let all = ports.iter().all(|port| port.parse::<u16>().is_ok());
+        problems.error(&node.place, format!("`ports` is a list, not {}", node.describe())).mend(match all {
+            true => format!("write `ports: [{}]`", ports.join(", ")),
+            false => "write each port as a number: `ports: [2379, 2380]`".to_owned(),
+        });
+        return None;
+    }
     let items = list(node, "`ports`", problems)?;
     if items.is_empty() || items.len() > PORTS {
         problems
@@ -115,6 +128,13 @@ fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
     }
     let ports = items.iter().map(|item| number(item, 1, u16::MAX.into(), problems));
     let ports: Vec<_> = ports.map(|port| port.and_then(|port| u16::try_from(port).ok())).collect();
+    let twice = (1..ports.len()).find(|at| ports[*at].is_some() && ports[..*at].contains(&ports[*at]));
+    if let Some(at) = twice {
+        problems
+            .error(&items[at].place, format!("the port {} is named twice", shape::flow(&items[at])))
+            .mend("remove one of the two");
+        return None;
+    }
     ports.into_iter().collect()
 }
 
@@ -124,19 +144,39 @@ fn ports_schema() -> Json {
 }
 
 pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Fault> {
+    // Of the three that make it slow none is required, so that the table alone would name the machines and nothing else.
+    let bare = SLOW.shape(node).filter(|shape| node.entries().is_none() && !shape.contains(", "));
+    if let Some(shape) = bare.and_then(|shape| shape::write(&shape.replace(" }", ", rate: 1mbit }"))) {
+        problems.error(&node.place, format!("{} is a mapping, not {}", SLOW.what, node.describe())).mend(shape);
+        return None;
+    }
     let fields = SLOW.open(node, problems)?;
     let on = fields.read("on", problems, |n, p| target::decode(n, cast, p));
     let rate = fields.read_or("rate", None, problems, |n, p| rate::decode(n, p).map(Some));
-    let delay = fields.read_or("delay", None, problems, |n, p| duration::decode(n, p).map(Some));
+    let delay = fields.read_or("delay", None, problems, |n, p| decode_delay(n, p).map(Some));
     let loss = fields.read_or("loss", None, problems, |n, p| rate::decode_share(n, p).map(Some));
     if ["rate", "delay", "loss"].into_iter().all(|key| fields.get(key).is_none()) {
         problems
             .error(&node.place, "a slow network needs `rate`, `delay` or `loss`")
             .label("nothing is slow here")
-            .mend("write for example `rate: 1mbit`");
+            .mend("add for example `rate: 1mbit`, `delay: 100ms` or `loss: 5%`");
         return None;
     }
     Some(Fault { verb: Verb::Slow { rate: rate?, delay: delay?, loss: loss? }, on: on? })
+}
+
+/// Reads a delay that can be seen to have come.
+fn decode_delay(node: &Node, problems: &mut Problems) -> Option<Duration> {
+    let delay = duration::decode(node, problems)?;
+    if delay >= LONGEST {
+        let longest = duration::format_duration(LONGEST);
+        problems
+            .error(&node.place, format!("a delay of {longest} or more cannot be told from silence"))
+            .label(format!("what proves it waits {longest} for an answer"))
+            .mend(format!("write less than `delay: {longest}`, or `isolate` the machine"));
+        return None;
+    }
+    Some(delay)
 }
 
 pub(super) fn partition_schema() -> Json {
