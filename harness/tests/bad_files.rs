@@ -30,6 +30,9 @@ fn every_bad_file_is_refused_with_place_and_remedy() {
     for path in paths.iter().filter(|path| path.is_file()) {
         let name = path.file_stem().unwrap().to_string_lossy();
         insta::assert_snapshot!(format!("bad__{name}"), said(path));
+        let (Ok((_, problems)) | Err(problems)) = validate(path, &LoadOptions::default());
+        let without = problems.iter().find(|problem| problem.help().is_none());
+        assert!(without.is_none(), "{name} has a problem without a remedy: {without:?}");
     }
 }
 

@@ -32,6 +32,7 @@ fn read(content: &[u8]) {
     for rendering in [Rendering::Plain, Rendering::Fancy] {
         let text = problems.render(rendering);
         assert!(problems.iter().all(|problem| problem.message().lines().count() == 1), "{text}");
+        assert!(problems.iter().all(|problem| problem.help().is_some()), "{text}");
     }
 }
 

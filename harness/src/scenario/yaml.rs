@@ -347,7 +347,9 @@ impl Converter<'_> {
         let key = self.node(key)?;
         let mut value = self.node(value)?;
         let Some(scalar) = key.scalar() else {
-            self.problems.error(&key.place, format!("a key must be a text, not {}", key.describe()));
+            self.problems
+                .error(&key.place, format!("a key must be a text, not {}", key.describe()))
+                .mend("write a word before the colon, and put a text in quotes that begins with a bracket or a brace");
             return None;
         };
         if value.is_null() {
