@@ -31,8 +31,8 @@ pub enum AccessError {
     #[error("etcd's credentials cannot be used: {0}")]
     Etcd(#[from] serde_json::Error),
     /// The address of an API server is none.
-    #[error("{0} is no address of an API server")]
-    Address(String),
+    #[error(transparent)]
+    Address(#[from] quorate_doors::BadAddress),
 }
 
 /// The folder with the cluster's credentials.

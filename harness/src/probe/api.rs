@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use quorate_doors::{Door, Unanswered};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::door::{Door, Faces, Unanswered};
+use super::faces::Faces;
 use crate::event::What;
 use crate::record::Recorder;
 

@@ -5,13 +5,13 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use quorate_doors::{Door, Line, Unanswered};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::Nudge;
-use super::door::{Door, Line, Unanswered};
 use crate::event::What;
 use crate::record::Recorder;
 

@@ -7,8 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, Request};
 use http_body_util::Full;
-
-use super::door::{Door, Unanswered};
+use quorate_doors::{Door, Unanswered};
 
 const METHOD: &str = "/etcdserverpb.Maintenance/HashKV";
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use quorate_doors::Door;
 use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Nudge;
-use super::door::Door;
 use super::etcd::revision_of;
 use super::grpc::{self, Hashed};
 use crate::event::What;

@@ -2,8 +2,8 @@
 
 mod api;
 mod audit;
-mod door;
 mod etcd;
+mod faces;
 mod grpc;
 mod hash;
 mod reach;
@@ -15,6 +15,7 @@ mod writer;
 use std::time::Duration;
 
 use kube::Client;
+use quorate_doors::Door;
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{Access, AccessError};
 use crate::record::Recorder;
 use crate::scenario::Topology;
-use door::{Door, Faces};
+use faces::Faces;
 use hash::Member;
 pub(crate) use reach::{Asked, reach};
 use stream::Stream;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use quorate_doors::{Door, Line, Unanswered};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::door::{Door, Faces, Line, Unanswered};
+use super::faces::Faces;
 use super::{Nudge, watch};
 use crate::event::What;
 use crate::record::Recorder;

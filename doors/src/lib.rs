@@ -1,8 +1,9 @@
-//! Connections of our own to an API server: TCP, TLS, HTTP/1.1. Unlike those of a client that pools them, each is made
-//! when it is asked for, and shows the certificate of the server at its other end.
+//! Connections of Quorate's own to servers of the Kubernetes control plane: TCP, TLS, HTTP. Unlike those of a client that
+//! pools them, each is made when it is asked for, and shows the certificate of the server at its other end.
+//!
+//! A crate by itself, so that also a build for development optimises it: it is what a run spends most of its time in.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,38 +22,49 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::cluster::AccessError;
-
 /// The body of an answer that is complete, with its trailers.
-pub(super) type Collected = http_body_util::Collected<Bytes>;
+pub type Collected = http_body_util::Collected<Bytes>;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unanswered {
+pub enum Unanswered {
+    /// There is no TCP connection.
     #[error("cannot connect: {0}")]
     Connect(std::io::Error),
+    /// Nor was one refused in time.
     #[error("no connection within {CONNECT:?}")]
     Slow,
+    /// Either side refused the other.
     #[error("no TLS: {0}")]
     Tls(std::io::Error),
+    /// The connection ended, or what came is no HTTP.
     #[error(transparent)]
     Http(#[from] hyper::Error),
+    /// The request is none.
     #[error(transparent)]
     Request(#[from] http::Error),
+    /// A call was refused, or its answer is none.
     #[error("gRPC: {0}")]
     Grpc(String),
+    /// The server refused.
     #[error("HTTP status {0}")]
     Status(u16),
+    /// The answer is no JSON, or not what it should be.
     #[error("the answer cannot be read: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// Where connections to an API server, or to a balancer in front of several, begin.
+/// An address that is none of a server.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is no address of a server")]
+pub struct BadAddress(String);
+
+/// Where connections to a server, or to a balancer in front of several, begin.
 #[derive(Clone)]
-pub(super) struct Door {
+pub struct Door {
     tls: TlsConnector,
     host: String,
     port: u16,
@@ -60,27 +72,32 @@ pub(super) struct Door {
 }
 
 /// A connection. The server's end notices when it is dropped.
-pub(super) struct Line {
+pub struct Line {
     sender: SendRequest<Full<Bytes>>,
     authority: String,
-    /// The certificate that the server showed.
     certificate: Vec<u8>,
     task: JoinHandle<()>,
 }
 
 impl Door {
     /// The door at an address, with the credentials of a client, for `http/1.1` or `h2`.
-    pub(super) fn new(uri: &Uri, mut config: ClientConfig, protocol: &str) -> Result<Self, AccessError> {
+    ///
+    /// # Errors
+    /// If the address has no host, or one that cannot have a certificate.
+    pub fn new(uri: &Uri, mut config: ClientConfig, protocol: &str) -> Result<Self, BadAddress> {
         // A session that is resumed shows no certificate, and a new client has none to resume.
         config.resumption = Resumption::disabled();
         let host = uri.host().unwrap_or_default().to_owned();
-        let name = ServerName::try_from(host.clone()).map_err(|_| AccessError::Address(uri.to_string()))?;
+        let name = ServerName::try_from(host.clone()).map_err(|_| BadAddress(uri.to_string()))?;
         config.alpn_protocols = vec![protocol.into()];
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), host, port: uri.port_u16().unwrap_or(443), name })
     }
 
     /// A new connection.
-    pub(super) async fn open(&self) -> Result<Line, Unanswered> {
+    ///
+    /// # Errors
+    /// If there is none within three seconds, or the server is not who it should be.
+    pub async fn open(&self) -> Result<Line, Unanswered> {
         let stream = self.connect().await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let certificate = shown.map(|certificate| certificate.to_vec()).unwrap_or_default();
@@ -91,7 +108,10 @@ impl Door {
     }
 
     /// The answer to one request over HTTP/2, and a connection of its own.
-    pub(super) async fn call(&self, request: Request<Full<Bytes>>) -> Result<Response<Collected>, Unanswered> {
+    ///
+    /// # Errors
+    /// If none came.
+    pub async fn call(&self, request: Request<Full<Bytes>>) -> Result<Response<Collected>, Unanswered> {
         let (mut sender, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(self.connect().await?)).await?;
         let answer = async {
@@ -105,7 +125,7 @@ impl Door {
     }
 
     /// The address of a path here.
-    pub(super) fn uri(&self, path: &str) -> String {
+    pub fn uri(&self, path: &str) -> String {
         format!("https://{}{path}", self.authority())
     }
 
@@ -122,18 +142,29 @@ impl Door {
 }
 
 impl Line {
+    /// The certificate that the server showed.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// Whether the other end is known to have gone.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
     /// The answer to a GET request.
-    pub(super) async fn get(&mut self, path: &str) -> Result<(StatusCode, Bytes), Unanswered> {
+    ///
+    /// # Errors
+    /// If none came.
+    pub async fn get(&mut self, path: &str) -> Result<(StatusCode, Bytes), Unanswered> {
         self.send(Request::get(path), Bytes::new()).await
     }
 
     /// The answer to a POST request.
-    pub(super) async fn post(&mut self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Unanswered> {
+    ///
+    /// # Errors
+    /// If none came.
+    pub async fn post(&mut self, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Unanswered> {
         self.send(Request::post(path), body).await
     }
 
@@ -148,46 +179,5 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// The certificates by which API servers are told from each other.
-#[derive(Clone, Default)]
-pub(super) struct Faces(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
-
-impl Faces {
-    /// Remembers that the server on `machine` shows itself in this way.
-    pub(super) fn learn(&self, machine: &str, line: &Line) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(machine.to_owned(), line.certificate.clone());
-    }
-
-    /// The machine whose server is at the other end of a connection, if it was seen before.
-    pub(super) fn of(&self, line: &Line) -> Option<String> {
-        self.recognise(&line.certificate)
-    }
-
-    fn recognise(&self, certificate: &[u8]) -> Option<String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Servers that share one certificate cannot be told from each other.
-        let mut same = known.iter().filter(|(_, face)| !face.is_empty() && face.as_slice() == certificate);
-        let (machine, _) = same.next()?;
-        same.next().is_none().then(|| machine.clone())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_known_by_a_certificate_that_no_other_has() {
-        let faces = Faces::default();
-        for (machine, certificate) in [("master1", "one"), ("master2", "two"), ("master3", "two"), ("master4", "")] {
-            faces.0.lock().unwrap().insert(machine.to_owned(), certificate.into());
-        }
-        for (certificate, machine) in [("one", Some("master1")), ("two", None), ("three", None), ("", None)] {
-            assert_eq!(faces.recognise(certificate.as_bytes()).as_deref(), machine, "{certificate}");
-        }
     }
 }
