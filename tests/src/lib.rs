@@ -196,7 +196,7 @@ impl Drop for Bench {
             return;
         }
         // A test that fails must not leave machines to the next one; what they were like is in the evidence.
-        let cleaned = self.command(&[]).arg("clean").output();
+        let cleaned = self.command(&[]).args(["clean", "--kept"]).output();
         let folder = self.temp.take().map(TempDir::keep).unwrap_or_default();
         eprintln!("the bench is kept: {} (state: {})", folder.display(), self.state.display());
         if !cleaned.is_ok_and(|output| output.status.success()) {

@@ -51,7 +51,11 @@ fn a_cluster_that_a_command_has_left_is_taken_by_the_next_and_is_an_orphan_if_th
     let args = ["--provider", "docker", "--reuse"];
     let first = bench.run(&file, &args);
     first.assert(Verdict::Passed);
-    assert!(bench.ls().contains("left"), "{}{}", bench.ls(), first.story());
+    let is = |owner: &str| {
+        let line = format!("{}  {owner} ", first.folder().file_name().unwrap().to_string_lossy());
+        assert!(bench.ls().contains(&line), "not {owner}: {}{}", bench.ls(), first.story());
+    };
+    is("left");
 
     let second = bench.run(&file, &args);
     second.assert(Verdict::Passed);
@@ -59,15 +63,16 @@ fn a_cluster_that_a_command_has_left_is_taken_by_the_next_and_is_an_orphan_if_th
     assert!(has_span(events, "take over the cluster") && !has_span(events, "bring the machines up"));
     // It is there on purpose.
     bench.quorate(&["clean"]);
-    assert!(bench.ls().contains("left"), "{}", bench.ls());
+    is("left");
 
     let mut third = bench.start(&file, &args);
     third.until_started("hold for");
     third.signal(Signal::KILL);
     let third = third.finish();
-    assert!(has_span(&third.events, "take over the cluster") && bench.ls().contains("orphaned"), "{}", bench.ls());
+    assert!(has_span(&third.events, "take over the cluster"), "{}", third.story());
+    is("orphaned");
     bench.quorate(&["clean"]);
-    for run in [first, second, third] {
+    for run in [&first, &second, &third] {
         run.left_nothing(&bench);
     }
 }

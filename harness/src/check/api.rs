@@ -10,6 +10,8 @@ use crate::scenario::{Share, Target, format_duration};
 const UNREACHABLE: usize = 8;
 /// Requests of which a share or a percentile says something: ten seconds of them.
 const ENOUGH: usize = 40;
+/// How many answers, for each machine that should give some, are enough to say that one gives none: balancers take turns.
+const TURNS: usize = 4;
 
 /// Whether the API answers.
 pub(super) fn reachable(world: &World, since: f64) -> Judgement {
@@ -47,7 +49,12 @@ pub(super) fn balanced(on: &Target, world: &World, since: f64) -> Judgement {
         return Judgement::Unknown("it is not known who answered a request since the step began".into());
     }
     let silent = names.iter().filter(|name| !answered(name));
-    unless(&silent.map(|name| format!("{name} answered no request through the balancer")).collect::<Vec<_>>())
+    let silent: Vec<_> = silent.map(|name| format!("{name} answered no request through the balancer")).collect();
+    let all = world.samples.iter().filter(|sample| sample.ok && sample.sent >= since).count();
+    if !silent.is_empty() && all < TURNS * names.len() {
+        return Judgement::Unknown(format!("{}, of {all} since the step began", silent.join("; ")));
+    }
+    unless(&silent)
 }
 
 /// How an outage of the API is too long, if it is.

@@ -105,18 +105,21 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     };
     let share = args.reuse || planned.len() > 1 && !args.fresh;
     let runs: Vec<_> = in_turns(planned).into_iter().flat_map(|it| vec![it; args.count as usize]).collect();
-    let network = |scenario: &Scenario| scenario.topology.network;
-    let found = if args.reuse { Cluster::find(network(&runs[0].0)) } else { Ok(None) };
-    let mut left = match found {
-        Ok(left) => left,
-        Err(error) => return super::complain(&error.to_string()),
-    };
-    let mut unstarted = None;
+    let (mut left, mut unstarted) = (None, None);
     let ending = Ending::default();
     let signals = tokio::spawn(ending.clone().on_signal());
     for (index, (scenario, plan)) in runs.iter().enumerate() {
         let next = runs.get(index + 1);
         let leave = share && next.map_or(args.reuse, |(next, _)| run::alike(scenario, next));
+        if args.reuse && left.is_none() {
+            match Cluster::find(scenario.topology.network).await {
+                Ok(found) => left = found,
+                Err(error) => {
+                    unstarted = Some(error);
+                    break;
+                }
+            }
+        }
         match once(&args, scenario.clone(), plan.clone(), left.take(), leave, &ending).await {
             Ok(run) => {
                 series.add(run.folder);
@@ -131,19 +134,10 @@ pub(crate) async fn run(args: Args) -> ExitCode {
             }
         }
     }
-    if let Some(cluster) = left {
-        let run = cluster.run().to_owned();
-        let leave = args.reuse && !ending.asked.is_cancelled();
-        let left = if leave { cluster.leave(network(&runs[0].0)) } else { cluster.remove().await };
-        match left {
-            Ok(()) if leave => {
-                let stays = "the cluster stays for the next `quorate run --reuse`";
-                let _ = writeln!(anstream::stderr(), "{stays}; `quorate clean {run}` removes it");
-            }
-            Ok(()) => {}
-            Err(error) => unstarted = Some(error),
-        }
-    }
+    let parted = match left {
+        Some(cluster) => part(cluster, args.reuse).await,
+        None => Ok(()),
+    };
     signals.abort();
     let files = Files { summary: args.summary.as_deref(), junit: args.junit.as_deref() };
     let ended = series.end(args.mode(), files);
@@ -153,6 +147,9 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     }
     if let Some(error) = unstarted {
         return super::complain(&format!("the run cannot be started: {error}"));
+    }
+    if let Err(message) = parted {
+        return super::complain(&message);
     }
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -171,6 +168,20 @@ fn in_turns(mut planned: Vec<(Scenario, Plan)>) -> Vec<(Scenario, Plan)> {
         turns.extend::<Vec<_>>(same);
     }
     turns
+}
+
+/// Leaves the cluster that the last run has left to a later command, or removes it.
+async fn part(cluster: Cluster, leave: bool) -> Result<(), String> {
+    let run = cluster.run().to_owned();
+    if !leave {
+        let removed = cluster.remove().await;
+        return removed.map_err(|error| format!("the cluster of run {run}: {error}; `quorate clean` tries again"));
+    }
+    let left = cluster.leave().await;
+    left.map_err(|error| format!("the cluster of run {run} cannot be left to a later run: {error}"))?;
+    let stays = "the cluster stays for the next `quorate run --reuse`";
+    let _ = writeln!(anstream::stderr(), "{stays}; `quorate clean {run}` removes it");
+    Ok(())
 }
 
 /// A run that is over.
@@ -209,7 +220,7 @@ async fn once(
         leave,
         seed: args.seed,
     };
-    let (_, left) = session.run(options, left, cancel).await;
+    let left = session.run(options, left, cancel).await;
     // The terminal waits until nobody can record any more.
     ending.tell(None);
     let terminal = terminal.await;
@@ -302,7 +313,10 @@ impl Ending {
     }
 
     fn notice(&self, message: &str) {
-        self.recorder().iter().for_each(|recorder| recorder.notice(message));
+        match &*self.recorder() {
+            Some(recorder) => recorder.notice(message),
+            None => drop(writeln!(anstream::stderr(), "{message}")),
+        }
     }
 
     /// Cancels at the first signal, and ends the process at the third.

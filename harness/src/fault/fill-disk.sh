@@ -46,7 +46,7 @@ free)
   rm "$fill"
   sync --file-system "$data"
   told="$(free) bytes are free again"
-  if [ "$ran" = no ]; then
+  if [ "$ran" = no ] && systemctl is-active --quiet kubelet; then
     # kubelet waits longer and longer before it starts what ended, up to five minutes, and forgets that when it restarts.
     systemctl restart kubelet
     told="$told; etcd had ended within the last minute, and kubelet was restarted so that it starts etcd at once"

@@ -43,7 +43,7 @@ const DESTROY: Duration = Duration::from_secs(120);
 /// Removes all machines of a run, whose folder is `folder`, and whatever else its provider made for it. It does not matter
 /// how far any of them was made.
 pub async fn remove(provider: &dyn Provider, run: &str, folder: &Path) -> Result<(), ProviderError> {
-    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join("logs/vagrant.log"));
+    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join("logs/removal.log"));
     if vagrant.folder().join(".vagrant").exists() {
         // What Vagrant cannot remove, whatever hinders it, the sweep does.
         if let Err(error) = vagrant.destroy(DESTROY).await {

@@ -46,8 +46,8 @@ pub(super) async fn look(host: &Host, network: Ipv4Net, cancel: &CancellationTok
         None => Finding::here(part, format!("{network} is free")),
         Some(Route { dst, dev }) => {
             let found = format!("the network {network} is taken on this host: {dst} is reached through {dev}");
-            let mend = "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned), \
-                        or take another network, as with `--network 172.27.12.0/24`";
+            let mend = "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned, \
+                        `quorate clean RUN` what is kept or left, which `quorate run --reuse` takes over), or take another network, as with `--network 172.27.12.0/24`";
             Finding::new(part, Standing::Conflict, found, mend)
         }
     }

@@ -143,21 +143,19 @@ impl Engine {
         if let Some(check) = check {
             self.wait(check, LOOK, span, observers).await?;
         }
-        let topology = &self.scenario.topology;
-        let hold = async {
-            self.monitor.hold(check, topology, since, (time, Duration::ZERO), &self.cancel).await?;
-            // What was seen at the beginning says nothing of the end.
-            observers.refresh();
-            self.monitor.hold(check, topology, self.recorder.now(), (Duration::ZERO, LOOK), &self.cancel).await
-        };
         let held = tokio::select! {
-            held = hold => held,
+            held = self.monitor.hold(check, &self.scenario.topology, since, time, &self.cancel) => held,
             never = demand::attend(self, observers, check.as_slice()) => match never {},
         };
         held.map_err(|unmet| {
             let said = check.map(|check| format!("expected {check} for {}, but: ", format_duration(time)));
             unmet_failure(unmet, &said.unwrap_or_default())
-        })
+        })?;
+        // What was seen at the beginning says nothing of the end.
+        match check {
+            Some(check) => self.wait(check, LOOK, span, observers).await,
+            None => Ok(()),
+        }
     }
 
     async fn wait(&self, check: &Check, within: Duration, span: &Span, observers: &Observers) -> Result<(), Failure> {

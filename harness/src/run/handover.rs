@@ -32,27 +32,47 @@ const CLEARED: Duration = Duration::from_secs(60);
 pub struct Cluster {
     pub(super) folder: Folder,
     pub(super) made: String,
+    pub(super) network: Ipv4Net,
     pub(super) _alive: Alive,
 }
 
+/// How often and how long somebody else's look at a folder is waited for.
+const GLANCES: u32 = 20;
+const GLANCE: Duration = Duration::from_millis(100);
+
 impl Cluster {
     /// The cluster on a network that an earlier command has left, if there is one.
-    pub fn find(network: Ipv4Net) -> Result<Option<Self>, StoreError> {
+    pub async fn find(network: Ipv4Net) -> Result<Option<Self>, StoreError> {
+        let is_left = |folder: &Folder| match folder.ledger()?.pop() {
+            Some(Entry::Left { made, network: its }) if its == network => Ok(Some(made)),
+            _ => Ok::<_, StoreError>(None),
+        };
         for folder in Folder::all()? {
-            let Some(alive) = folder.hold()? else { continue };
-            if let Some(Entry::Left { made, network: its }) = folder.ledger()?.pop()
-                && its == network
-            {
+            if is_left(&folder)?.is_none() {
+                continue;
+            }
+            for _ in 0..GLANCES {
+                let Some(alive) = folder.hold()? else {
+                    // Who lists or tidies holds it for a moment; who takes it says so in the ledger.
+                    tokio::time::sleep(GLANCE).await;
+                    continue;
+                };
+                let Some(made) = is_left(&folder)? else { break };
                 folder.enter(&Entry::Taken)?;
-                return Ok(Some(Self { folder, made, _alive: alive }));
+                return Ok(Some(Self { folder, made, network, _alive: alive }));
             }
         }
         Ok(None)
     }
 
-    /// Leaves it to a later command.
-    pub fn leave(self, network: Ipv4Net) -> Result<(), StoreError> {
-        self.folder.enter(&Entry::Left { made: self.made, network })
+    /// Leaves it to a later command. If that cannot be written down, it is removed.
+    pub async fn leave(self) -> Result<(), StoreError> {
+        let left = Entry::Left { made: self.made, network: self.network };
+        if let Err(error) = self.folder.enter(&left) {
+            self.folder.remove().await?;
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Removes it.

@@ -97,15 +97,6 @@ fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::Broken(error.to_string())
 }
 
-/// How a run ended.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reason in one sentence.
-    pub reason: String,
-}
-
 /// A run that has a folder and a log, and nothing else yet.
 #[derive(Debug)]
 pub struct Session {
@@ -137,19 +128,15 @@ impl Session {
 
     /// Runs to the end. Cancelling leads to the end by the shortest way: evidence is gathered and machines are removed.
     ///
-    /// A cluster that an earlier run has left is used if it is made alike and well, and removed otherwise. The cluster
-    /// that is left for the next run is returned.
-    pub async fn run(
-        self,
-        options: Options,
-        left: Option<Cluster>,
-        cancel: CancellationToken,
-    ) -> (Outcome, Option<Cluster>) {
+    /// A cluster that an earlier run has left is used if it is made alike and well, and removed otherwise; nothing is done
+    /// to it if the run ends before that. The cluster that is left for the next run is returned.
+    pub async fn run(self, options: Options, left: Option<Cluster>, cancel: CancellationToken) -> Option<Cluster> {
         let seed = options.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
         self.announce(seed);
         let (keep, leave, cancelled) = (options.keep, options.leave, cancel.clone());
         let found = left.as_ref().map(|left| Found { folder: left.folder.clone(), made: left.made.clone() });
         let used = Arc::new(Mutex::new(Used::default()));
+        let network = self.scenario.topology.network;
         let body = Body {
             scenario: self.scenario,
             plan: self.plan,
@@ -163,21 +150,24 @@ impl Session {
         let ended = ended.unwrap_or_else(|panic| Err(Failure::Broken(format!("this is a bug of Quorate: {panic}"))));
         let used = std::mem::take(&mut *used.lock().unwrap_or_else(PoisonError::into_inner));
         // Whatever became of the one that was left, there is one cluster at most by now.
+        let untouched = left.is_some() && !used.fresh && used.made.is_empty();
         let mut cluster = match left {
             Some(left) if !used.fresh => left,
-            _ => Cluster { folder: self.folder, made: String::new(), _alive: self.alive },
+            _ => Cluster { folder: self.folder, made: String::new(), network, _alive: self.alive },
         };
         let ended = recorded(&self.recorder, ended);
-        let leave = leave && used.well && ended.is_ok() && !cancelled.is_cancelled();
+        let leave = untouched || leave && used.well && ended.is_ok() && !cancelled.is_cancelled();
         let ended = if leave { ended } else { finish(&cluster.folder, &self.recorder, keep, ended).await };
         let ended = recorded(&self.recorder, ended);
         let (verdict, reason) = match ended {
             Ok(()) => (Verdict::Passed, "everything that was expected held".to_owned()),
             Err(failure) => (failure.verdict(), failure.reason()),
         };
-        self.recorder.record(What::RunEnded { verdict, reason: reason.clone() });
-        cluster.made = used.made;
-        (Outcome { verdict, reason }, leave.then_some(cluster))
+        self.recorder.record(What::RunEnded { verdict, reason });
+        if !untouched {
+            cluster.made = used.made;
+        }
+        leave.then_some(cluster)
     }
 
     fn announce(&self, seed: u64) {
@@ -253,7 +243,7 @@ struct Found {
 struct Used {
     /// Whether the run has one of its own, or none.
     fresh: bool,
-    /// How it was made.
+    /// How it was made; nothing until the run turns to it.
     made: String,
     /// Whether the run came to its end on it and nothing lasts.
     well: bool,
@@ -296,12 +286,7 @@ impl Body {
         self.used(|used| *used = Used { fresh: true, made, well: false });
         let provider =
             provider::by_name(name).ok_or_else(|| Failure::Broken(format!("there is no provider {name}")))?;
-        let fleet = self.fleet(provider, &image, &options.vm_box)?;
-        if name == "docker"
-            && let Some(notice) = sysctl::make_room().await
-        {
-            self.recorder.notice(notice);
-        }
+        let fleet = self.fleet(provider, &image, &options.vm_box).await?;
         let engine = self.engine(fleet);
         let access = Access::new(self.folder.path().join("credentials"));
         self.on(&engine, Origin::New(image), &access, &AtomicBool::default()).await
@@ -309,6 +294,9 @@ impl Body {
 
     /// Runs on the cluster that an earlier run has left; nothing if that is not well before the first step.
     async fn on_left(&self, found: &Found, provider: Box<dyn Provider>, vm_box: &str) -> Option<Result<(), Failure>> {
+        if let Err(failure) = self.remember_settings(provider.name()).await {
+            return Some(Err(failure));
+        }
         self.recorder.notice(format!("on the cluster that run {} has left", found.folder.run()));
         let mut settings = settings::of(&self.scenario);
         settings.insert("cluster".to_owned(), "left by an earlier run".to_owned());
@@ -331,6 +319,17 @@ impl Body {
             }
             ended => Some(ended),
         }
+    }
+
+    /// Keeps what machines change of the host's settings in mind, and raises what they need.
+    async fn remember_settings(&self, provider: &str) -> Result<(), Failure> {
+        sysctl::remember().map_err(|error| broken(format!("the host's settings cannot be remembered: {error}")))?;
+        if provider == "docker"
+            && let Some(notice) = sysctl::make_room().await
+        {
+            self.recorder.notice(notice);
+        }
+        Ok(())
     }
 
     /// Removes the cluster that an earlier run has left.
@@ -416,12 +415,12 @@ impl Body {
     }
 
     /// Enters the machines into the ledger and renders their Vagrantfile.
-    fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage, vm_box: &str) -> Result<Fleet, Failure> {
+    async fn fleet(&self, provider: Box<dyn Provider>, image: &NodeImage, vm_box: &str) -> Result<Fleet, Failure> {
         let topology = &self.scenario.topology;
         let sockets = sockets(&self.folder);
         self.folder.enter(&Entry::Folder { path: sockets.clone() }).map_err(broken)?;
         self.folder.enter(&Entry::Machines { provider: provider.name().to_owned() }).map_err(broken)?;
-        sysctl::remember().map_err(|error| broken(format!("the host's settings cannot be remembered: {error}")))?;
+        self.remember_settings(provider.name()).await?;
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
             .create(&sockets)
             .map_err(|error| broken(format!("{} cannot be made: {error}", sockets.display())))?;

@@ -141,31 +141,26 @@ impl Monitor {
         }
     }
 
-    /// Lets time pass while the invariants are watched, and a check if there is one. Once the time is over the check
-    /// must be seen to hold, for which it may take `patience` more.
+    /// Lets time pass while the invariants are watched, and a check if there is one. It was seen to hold before; whether
+    /// it is still looked at is for who calls this to find out.
     pub(super) async fn hold(
         &self,
         check: Option<&Check>,
         topology: &Topology,
         since: f64,
-        (time, patience): (Duration, Duration),
+        time: Duration,
         cancel: &CancellationToken,
     ) -> Result<(), Unmet> {
         let (mut world, mut guarded) = (self.world.clone(), self.guarded.clone());
-        let (over, late) = (tokio::time::sleep(time), tokio::time::sleep(time + patience));
-        tokio::pin!(over, late);
-        let mut is_over = time.is_zero();
+        let over = tokio::time::sleep(time);
+        tokio::pin!(over);
         loop {
             let judgement = check.map(|check| check::judge(check, topology, &world.borrow_and_update(), since));
-            let unseen = match judgement {
-                Some(Judgement::NotYet(reason)) => return Err(Unmet::Deadline(reason)),
-                Some(Judgement::Unknown(reason)) => reason,
-                Some(Judgement::Holds) | None if is_over => return Ok(()),
-                Some(Judgement::Holds) | None => String::new(),
-            };
+            if let Some(Judgement::NotYet(reason)) = judgement {
+                return Err(Unmet::Deadline(reason));
+            }
             tokio::select! {
-                () = &mut over, if !is_over => is_over = true,
-                () = &mut late, if is_over => return Err(Unmet::Deadline(unseen)),
+                () = &mut over => return Ok(()),
                 changed = world.changed(), if check.is_some() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
                 message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),

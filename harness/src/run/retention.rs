@@ -70,7 +70,9 @@ fn among(runs: &Path, bounds: Bounds, now: Timestamp) -> Result<Vec<Removed>, St
         // One that goes on is written to.
         let Some(_held) = folder.hold()? else { continue };
         compress(folder.path())?;
-        renew_page(folder.path())?;
+        if let Err(error) = renew_page(folder.path()) {
+            tracing::warn!(%error, run = folder.run(), "its page cannot be made anew");
+        }
     }
     let runs = look(folders)?;
     let mut left: u64 = runs.iter().map(|run| run.size).sum();
@@ -145,7 +147,7 @@ fn compress(folder: &Path) -> Result<(), StoreError> {
 
 /// Makes a run's page anew where it is older than a file that was compressed, so that its links lead to what is there.
 /// A page whose log cannot be read, as that of a newer Quorate, stays as it is.
-fn renew_page(folder: &Path) -> Result<(), StoreError> {
+fn renew_page(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let page = folder.join(PAGE);
     let Some(written) = made(&page) else { return Ok(()) };
     let packed = files(folder).into_iter().filter(|(path, _)| pack::is_packed(path));
@@ -153,16 +155,13 @@ fn renew_page(folder: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let Ok(history) = history::read(&folder.join("events.jsonl")) else { return Ok(()) };
-    let text = match html::html(&history, Some(folder)) {
-        Ok(text) => text,
-        Err(error) => {
-            tracing::warn!(%error, page = %page.display(), "the page cannot be made anew");
-            return Ok(());
-        }
-    };
+    let text = html::html(&history, Some(folder))?;
     let part = folder.join(format!("{PAGE}.part"));
     let renewed = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &page));
-    renewed.map_err(|source| StoreError::File { path: page, source })
+    if renewed.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    Ok(renewed?)
 }
 
 /// All files in a folder with their sizes, however deep. What cannot be seen is left out.

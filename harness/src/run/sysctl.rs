@@ -32,7 +32,8 @@ type Settings = BTreeMap<String, String>;
 /// The file that remembers them. It is the host's and this boot's where it may be: runs with other state folders then
 /// do not take for the host's own what kubelet has set.
 pub(super) fn path() -> PathBuf {
-    let own = || std::env::var_os("XDG_RUNTIME_DIR").map_or_else(paths::state, PathBuf::from);
+    let own =
+        || std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()).map_or_else(paths::state, PathBuf::from);
     let folder = if rustix::process::geteuid().is_root() { PathBuf::from("/run") } else { own() };
     folder.join("quorate-host-sysctls.json")
 }
@@ -65,7 +66,7 @@ pub(super) fn remember() -> std::io::Result<()> {
     // Who restores them right now holds the lock for a moment only.
     hold(lock(FlockOperation::LockShared)?);
     // Who is ended in between leaves the file as it was.
-    let new = path().with_extension("new");
+    let new = path().with_extension(format!("{}.new", std::process::id()));
     std::fs::write(&new, serde_json::to_vec(&values)?)?;
     std::fs::rename(new, path())
 }

@@ -49,7 +49,7 @@ pub(super) fn slow(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<
 
 /// Nothing is what is left where nothing is said.
 fn leave(node: &Node, problems: &mut Problems) -> Option<u64> {
-    if node.scalar().is_some_and(|scalar| scalar.text.starts_with('0')) {
+    if node.scalar().is_some_and(|scalar| scalar.text.trim_end_matches(char::is_alphabetic).parse() == Ok(0.0)) {
         problems.error(&node.place, "to leave nothing is the default").mend("take `leave` out");
         return None;
     }
