@@ -183,7 +183,7 @@ impl Engine {
         let options = SpanOptions { after, deadline: Some(within), ..SpanOptions::default() };
         let span = self.recorder.span(Phase::BringUp, title, options);
         let ended = match self.wait(check, within, &span, observers).await {
-            Err(Failure::Failed(reason)) => Err(Failure::Broken(format!("the new cluster does not work: {reason}"))),
+            Err(Failure::Failed(reason)) => Err(Failure::Broken(format!("the cluster does not work: {reason}"))),
             other => other,
         };
         self.end(&span, &ended);
@@ -202,7 +202,7 @@ impl Engine {
         let span = self.recorder.span(Phase::BringUp, title, options);
         let ended = tokio::select! {
             ended = tokio::time::timeout(within, work(&span)) => {
-                ended.map_err(|_| Failure::Broken(format!("the new cluster does not work: {title}: not within {within:?}")))
+                ended.map_err(|_| Failure::Broken(format!("the cluster does not work: {title}: not within {within:?}")))
             }
             () = self.cancel.cancelled() => Err(Failure::Interrupted),
         };

@@ -43,11 +43,15 @@ const GLANCE: Duration = Duration::from_millis(100);
 impl Cluster {
     /// The cluster on a network that an earlier command has left, if there is one.
     pub async fn find(network: Ipv4Net) -> Result<Option<Self>, StoreError> {
+        Self::among(Folder::all()?, network).await
+    }
+
+    async fn among(folders: Vec<Folder>, network: Ipv4Net) -> Result<Option<Self>, StoreError> {
         let is_left = |folder: &Folder| match folder.ledger()?.pop() {
             Some(Entry::Left { made, network: its }) if its == network => Ok(Some(made)),
             _ => Ok::<_, StoreError>(None),
         };
-        for folder in Folder::all()? {
+        for folder in folders {
             if is_left(&folder)?.is_none() {
                 continue;
             }
@@ -142,4 +146,57 @@ async fn clear(client: Client) -> Result<(), Box<dyn std::error::Error + Send + 
     let uid = there.uid().unwrap_or_default();
     await_condition(namespaces, NAMESPACE, conditions::is_deleted(&uid)).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::store::Owner;
+
+    fn network(third: u8) -> Ipv4Net {
+        format!("172.27.{third}.0/24").parse().unwrap()
+    }
+
+    /// The folders of runs that have left a cluster, each on the network of its number.
+    fn left(at: &std::path::Path, numbers: &[u8]) -> Vec<Folder> {
+        for third in numbers {
+            std::fs::create_dir(at.join(third.to_string())).unwrap();
+        }
+        let folders = Folder::all_in(at).unwrap();
+        for folder in &folders {
+            folder.enter(&Entry::Machines { provider: "docker".into() }).unwrap();
+            let network = network(folder.run().parse().unwrap());
+            folder.enter(&Entry::Left { made: format!("as {}", folder.run()), network }).unwrap();
+        }
+        folders
+    }
+
+    #[tokio::test]
+    async fn the_cluster_on_a_network_is_taken_once_and_can_be_left_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = left(temp.path(), &[11, 12]);
+        let find = |third| Cluster::among(folders.clone(), network(third));
+        assert!(find(13).await.unwrap().is_none());
+        let taken = find(12).await.unwrap().unwrap();
+        assert_eq!((taken.run(), taken.made.as_str()), ("12", "as 12"));
+        assert!(find(12).await.unwrap().is_none(), "it was taken twice");
+        taken.leave().await.unwrap();
+        assert_eq!(folders[1].owner().unwrap(), Owner::Left);
+        // Whoever ends without leaving it leaves an orphan.
+        drop(find(12).await.unwrap().unwrap());
+        assert_eq!(folders[1].owner().unwrap(), Owner::Orphaned);
+        assert!(find(12).await.unwrap().is_none());
+        assert_eq!(folders[0].owner().unwrap(), Owner::Left);
+    }
+
+    #[tokio::test]
+    async fn somebody_who_looks_at_it_for_a_moment_is_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = left(temp.path(), &[11]);
+        let looks = folders[0].hold().unwrap();
+        let find = tokio::spawn(Cluster::among(folders, network(11)));
+        tokio::task::yield_now().await;
+        drop(looks);
+        assert!(find.await.unwrap().unwrap().is_some());
+    }
 }
