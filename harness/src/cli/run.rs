@@ -151,6 +151,12 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     if let Err(message) = parted {
         return super::complain(&message);
     }
+    let missing = runs.len() - series.len();
+    if missing > 0 {
+        // Somebody asked for the end between two runs, or while one that had passed cleaned up.
+        let _ = writeln!(anstream::stderr(), "interrupted: {missing} of {} runs were not started", runs.len());
+        return ExitCode::from(Verdict::Interrupted.exit_code());
+    }
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(error) => super::complain(&format!("the report cannot be written: {error}")),

@@ -47,6 +47,11 @@ impl Series {
         self.folders.push(folder);
     }
 
+    /// How many runs are over.
+    pub(super) fn len(&self) -> usize {
+        self.folders.len()
+    }
+
     /// Compares the runs, writes all reports, says what was found, and returns the exit code.
     pub(super) fn end(&self, mode: Mode, files: Files<'_>) -> Result<u8, Box<dyn Error>> {
         let read = || self.folders.iter().map(|folder| history::read(&log(folder))).collect::<Result<Vec<_>, _>>();
