@@ -1,5 +1,6 @@
 //! Whether the API answers, through the balancer and directly, how long it did not, and how well it did.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::{Tallied, World};
@@ -30,12 +31,58 @@ pub(super) fn reachable(world: &World, since: f64) -> Judgement {
 pub(super) fn unreachable(world: &World, since: f64) -> Judgement {
     let latest: Vec<_> = world.samples.iter().filter(|sample| sample.sent >= since).rev().take(UNREACHABLE).collect();
     let failed = latest.iter().take_while(|sample| !sample.ok).count();
-    let missing = format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should");
+    let missing = match failed {
+        0 if latest.is_empty() => "no request to the API has ended since the step began".to_owned(),
+        0 => "the API answers through the balancer: its last request was answered well".to_owned(),
+        _ => format!("only the last {failed} requests to the API failed, and {UNREACHABLE} in a row should"),
+    };
     match failed {
         UNREACHABLE => Judgement::Holds,
         _ if failed == latest.len() => Judgement::Unknown(missing),
         _ => Judgement::NotYet(missing),
     }
+}
+
+/// What became of all requests since a moment: how many failed, at which servers, and who answered the others. It changes
+/// with every request, so it is no part of a judgement.
+pub(super) fn requests(world: &World, since: f64) -> Option<String> {
+    let failed = tallied(world, since).filter(|request| !request.ok).count();
+    let all = tallied(world, since).count();
+    if all == 0 {
+        return None;
+    }
+    let unready = by_server(world, since, false).into_iter().filter_map(|(server, _)| {
+        let server = server?;
+        let state = world.servers.get(server).filter(|state| !state.ready)?;
+        let error = state.error.as_deref().unwrap_or("no reason given");
+        Some(format!("; the API server on {server} is not ready: {error}, since {:.1} s", state.at))
+    });
+    let unready: String = unready.collect();
+    let answered: Vec<_> = by_server(world, since, true).into_keys().flatten().collect();
+    let by = if answered.is_empty() { String::new() } else { format!(" (by {})", answered.join(", ")) };
+    let at = failures(world, since).map_or(String::new(), |at| format!(" ({at})"));
+    Some(format!(
+        "of {all} requests sent since {since:.1} s {failed} failed{at}, and {} were answered{by}{unready}",
+        all - failed
+    ))
+}
+
+/// Which servers the requests went to that failed since a moment, as `2 at master3, 1 reached no server`.
+fn failures(world: &World, since: f64) -> Option<String> {
+    let said = by_server(world, since, false).into_iter().map(|(server, count)| match server {
+        Some(server) => format!("{count} at {server}"),
+        None => format!("{count} reached no server"),
+    });
+    let said: Vec<String> = said.collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+fn by_server(world: &World, since: f64, ok: bool) -> BTreeMap<Option<&str>, usize> {
+    let mut by = BTreeMap::new();
+    for request in tallied(world, since).filter(|request| request.ok == ok) {
+        *by.entry(request.server.as_deref()).or_default() += 1;
+    }
+    by
 }
 
 /// Whether each of some masters has answered a request through the balancer.
@@ -62,7 +109,9 @@ pub(super) fn outage(bound: Duration, world: &World) -> Option<String> {
     let length = world.outage.length();
     (length >= bound.as_secs_f64()).then(|| {
         let error = world.outage.error.as_deref().unwrap_or("no reason given");
-        format!("no good answer of the API through the balancer for {length:.1} s, and less than {} is allowed; the last request met: {error}",
+        let at = world.outage.last_good.and_then(|good| failures(world, good.next_up()));
+        let at = at.map_or(String::new(), |at| format!("; of the requests that failed, {at}"));
+        format!("no good answer of the API through the balancer for {length:.1} s, and less than {} is allowed; the last request met: {error}{at}",
             format_duration(bound))
     })
 }
@@ -99,9 +148,10 @@ pub(super) fn error_share(bound: Share, world: &World, since: f64) -> Option<Str
     let failed = tallied(world, since).filter(|request| !request.ok).count();
     let share = 100.0 * failed as f64 / all.max(1) as f64;
     (share >= bound.0).then(|| {
+        let at = failures(world, since).map_or(String::new(), |at| format!(": {at}"));
         format!(
             "{share:.2} % of the requests to the API through the balancer failed ({failed} of {all} since \
-            {since:.1} s), and less than {bound} is allowed"
+            {since:.1} s{at}), and less than {bound} is allowed"
         )
     })
 }

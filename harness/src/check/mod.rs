@@ -65,6 +65,15 @@ pub fn judge(check: &Check, topology: &Topology, world: &World, since: f64) -> J
     }
 }
 
+/// What explains a judgement further and changes all the time, so that it is told only once a check has failed.
+pub fn particulars(check: &Check, world: &World, since: f64) -> Option<String> {
+    match check {
+        Check::ApiReachable | Check::ApiUnreachable => api::requests(world, since),
+        Check::Not(check) => particulars(check, world, since),
+        _ => None,
+    }
+}
+
 /// Says how an invariant is violated right now, if it is. It has been watched since `since`, in seconds of the run.
 /// What bounds a figure over the whole time is left to [`final_violation`].
 pub fn violation(invariant: &Invariant, topology: &Topology, world: &World, since: f64) -> Option<String> {

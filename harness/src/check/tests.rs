@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::world::World;
-use super::{Judgement, is_judged, judge, names, violation};
+use super::{Judgement, is_judged, judge, names, particulars, violation};
 use crate::event::{Event, What};
 use crate::scenario::{
     Check, Invariant, LoadOptions, MachineName, NodeState, Placement, Target, Topology, load_topology,
@@ -155,6 +155,12 @@ impl Story {
         self.add(done, What::ApiSample { ok, status: None, latency_ms, server: None, error })
     }
 
+    fn served(self, sent: f64, took: f64, server: &str, ok: bool) -> Self {
+        let error = (!ok).then(|| "no answer within 4s".to_owned());
+        let (latency_ms, server) = (took * 1000.0, Some(server.to_owned()));
+        self.add(sent + took, What::ApiSample { ok, status: None, latency_ms, server, error })
+    }
+
     fn holds(&self, check: &Check, since: f64) {
         assert_eq!(judge(check, &topology(), &self.0, since), Judgement::Holds);
     }
@@ -192,7 +198,7 @@ fn nothing_is_known_of_an_empty_world() {
     for check in [Check::NodesReady, PODS(), Check::EtcdHealthy { members: 3 }, Check::ApiReachable] {
         story.misses(&check, 0.0, &["since the step began"]);
     }
-    story.misses(&Check::ApiUnreachable, 0.0, &["only the last 0 requests"]);
+    story.misses(&Check::ApiUnreachable, 0.0, &["no request to the API has ended since the step began"]);
 }
 
 #[test]
@@ -337,6 +343,25 @@ fn the_api_is_reachable_by_the_latest_request_sent_since_the_step_began() {
 }
 
 #[test]
+fn where_one_of_several_servers_hangs_the_failure_names_it_and_who_answered() {
+    let mut story = Story::default().served(105.2, 0.02, "master3", true).readyz(107.9, "master3", Some("no answer within 2s"));
+    for (sent, server) in [(106.3, "master1"), (106.5, "master2"), (107.2, "master1")] {
+        story = story.served(sent, 0.02, server, true);
+    }
+    let story = story.served(105.81, 4.0, "master3", false).served(106.05, 4.0, "master3", false);
+    let told = particulars(&Check::ApiReachable, &story.0, 105.8).unwrap();
+    assert_eq!(
+        told,
+        "of 5 requests sent since 105.8 s 2 failed (2 at master3), and 3 were answered (by master1, master2); the API \
+        server on master3 is not ready: no answer within 2s, since 107.9 s"
+    );
+    let silent = Story::default().sample(10.0, 10.1, false);
+    let told = particulars(&Check::ApiReachable, &silent.0, 10.0).unwrap();
+    assert_eq!(told, "of 1 requests sent since 10.0 s 1 failed (1 reached no server), and 0 were answered");
+    assert_eq!(particulars(&Check::ApiReachable, &silent.0, 10.2), None);
+}
+
+#[test]
 fn the_api_is_unreachable_after_two_seconds_of_failed_requests() {
     let mut story = Story::default();
     for sent in 0..7 {
@@ -346,7 +371,7 @@ fn the_api_is_unreachable_after_two_seconds_of_failed_requests() {
     let story = story.sample(11.75, 11.8, false);
     story.holds(&Check::ApiUnreachable, 10.0);
     story.misses(&Check::ApiUnreachable, 10.1, &["only the last 7 requests"]);
-    story.sample(12.0, 12.1, true).misses(&Check::ApiUnreachable, 10.0, &["only the last 0 requests"]);
+    story.sample(12.0, 12.1, true).misses(&Check::ApiUnreachable, 10.0, &["its last request was answered well"]);
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub struct Server {
 }
 
 /// A request to the API, as far as figures over the whole time need it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Tallied {
     /// When it was sent, in seconds of the run.
     pub sent: f64,
@@ -149,6 +149,8 @@ pub struct Tallied {
     pub latency_ms: f64,
     /// Whether it was answered with success.
     pub ok: bool,
+    /// The machine whose API server it reached, if it reached one.
+    pub server: Option<String>,
 }
 
 /// What became of writes through the balancer.
@@ -323,7 +325,7 @@ impl World {
                 }
             }
             What::ApiSample { ok, latency_ms, server, error, .. } => {
-                self.sample(event.at, *ok, *latency_ms, error.as_ref());
+                self.sample(event.at, *ok, *latency_ms, server.as_ref(), error.as_ref());
                 if let Some(server) = server.as_ref().filter(|_| *ok) {
                     self.answered.insert(server.clone(), event.at - latency_ms / 1000.0);
                 }
@@ -440,9 +442,9 @@ impl World {
         self.pods.insert(pod.clone(), state);
     }
 
-    fn sample(&mut self, at: f64, ok: bool, latency_ms: f64, error: Option<&String>) {
+    fn sample(&mut self, at: f64, ok: bool, latency_ms: f64, server: Option<&String>, error: Option<&String>) {
         let sent = at - latency_ms / 1000.0;
-        self.tally.push(Tallied { sent, latency_ms, ok });
+        self.tally.push(Tallied { sent, latency_ms, ok, server: server.cloned() });
         self.samples.push_back(Sample { sent, done: at, ok, error: error.cloned() });
         while self.samples.front().is_some_and(|sample| sample.done < at - SAMPLES_KEPT) {
             self.samples.pop_front();

@@ -135,7 +135,7 @@ impl Monitor {
             tokio::select! {
                 changed = world.changed() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
                 message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
-                () = &mut deadline => return Err(Unmet::Deadline(missing.said())),
+                () = &mut deadline => return Err(Unmet::Deadline(self.explained(missing.said(), Some(check), since))),
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),
             }
         }
@@ -157,7 +157,7 @@ impl Monitor {
         loop {
             let judgement = check.map(|check| check::judge(check, topology, &world.borrow_and_update(), since));
             if let Some(Judgement::NotYet(reason)) = judgement {
-                return Err(Unmet::Deadline(reason));
+                return Err(Unmet::Deadline(self.explained(reason, check, since)));
             }
             tokio::select! {
                 () = &mut over => return Ok(()),
@@ -166,6 +166,11 @@ impl Monitor {
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),
             }
         }
+    }
+
+    fn explained(&self, missing: String, check: Option<&Check>, since: f64) -> String {
+        let more = check.and_then(|check| check::particulars(check, &self.world.borrow(), since));
+        more.map_or(missing.clone(), |more| format!("{missing}; {more}"))
     }
 
     /// Waits until every invariant was looked at, and returns what keeps them from having held all along. Figures over

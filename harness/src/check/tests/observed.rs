@@ -21,7 +21,7 @@ impl Story {
         self.add(at, What::Stream { state, gap, revision: 1, delivered: 1, missed, repeated, relisted: 0, error })
     }
 
-    fn readyz(self, at: f64, machine: &str, error: Option<&str>) -> Self {
+    pub(super) fn readyz(self, at: f64, machine: &str, error: Option<&str>) -> Self {
         let (machine, ready, error) = (machine.to_owned(), error.is_none(), error.map(str::to_owned));
         self.add(at, What::Readyz { machine, ready, status: None, error })
     }

@@ -21,7 +21,7 @@ const FLOOR: f64 = 1.0;
 pub(super) struct Chart {
     /// The path of the requests that were answered well.
     pub(super) good: String,
-    /// The path of those that failed, a line each.
+    /// The path of those that failed, a line each: up where it was made, and along for as long as it waited.
     pub(super) bad: String,
     pub(super) outages: Vec<Piece>,
     pub(super) levels: Vec<Level>,
@@ -150,7 +150,8 @@ fn good(requests: &[Request], place: Place) -> String {
 
 fn bad(requests: &[Request], place: Place) -> String {
     let failed = requests.iter().filter(|request| !request.ok);
-    failed.map(|it| format!("M{:.1} {HIGH}V{:.1}", place.x(it.made), place.y(it.latency.max(10.0)))).collect()
+    let over = |it: &Request| (place.x(it.made), place.y(it.latency.max(10.0)), place.x(it.made + it.latency / 1e3));
+    failed.map(over).map(|(made, high, given_up)| format!("M{made:.1} {HIGH}V{high:.1}H{given_up:.1}")).collect()
 }
 
 fn samples(events: &[Event]) -> Samples {
@@ -198,7 +199,7 @@ mod tests {
     fn requests_lie_where_they_were_made_and_as_high_as_they_were_slow() {
         let chart = drawn(&[(1.01, true, 10.0), (2.1, true, 100.0), (3.5, false, 1000.0), (5.001, true, 1.0)], 10.0);
         assert_eq!(chart.good, "M1000.0 66.7L2000.0 33.3M5000.0 100.0");
-        assert_eq!(chart.bad, "M2500.0 100V0.0");
+        assert_eq!(chart.bad, "M2500.0 100V0.0H3500.0");
         let outages: Vec<_> = chart.outages.iter().map(|it| (it.from, it.to)).collect();
         assert_eq!(outages, [(2.5, 5.001)]);
         let labels: Vec<_> = chart.levels.iter().map(|level| level.label.as_str()).collect();

@@ -148,7 +148,8 @@
       if (error !== null) {
         flush();
         pen = "M";
-        bad += `M${exact.toFixed(1)} 100V${y(Math.max(10, took))}`;
+        const until = exact + (took / 1000 / (end - start)) * width;
+        bad += `M${exact.toFixed(1)} 100V${y(Math.max(10, took))}H${until.toFixed(1)}`;
       } else if (column?.x === x) {
         column.low = Math.min(column.low, took);
         column.high = Math.max(column.high, took);
