@@ -6,13 +6,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::compare::baseline::Baseline;
-use crate::compare::{judge, text};
+use crate::compare::{Sample, judge, text};
 use crate::comparison::Comparison;
+use crate::event::Verdict;
 
 use super::series::REGRESSED;
 use super::which;
 
 /// Holds runs against a baseline or against other runs, and tells a real change from noise.
+///
+/// Runs that did not pass are left out; where none of a side has passed, they are only shown side by side, without a verdict.
 ///
 /// Exit code 0: no regression, or too few runs to tell; 2: cannot be compared; 3: worse than is allowed.
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,11 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
+    match beside(args) {
+        Ok(None) => {}
+        Ok(Some(lines)) => return super::written(shown(&lines, args.format)),
+        Err(error) => return super::complain(&error.to_string()),
+    }
     match compare(args) {
         Ok(comparison) => match write(&comparison, args.format) {
             Ok(()) if comparison.regressed() => ExitCode::from(REGRESSED),
@@ -50,9 +58,39 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
+fn is_file(asked: &str) -> bool {
+    Path::new(asked).extension().is_some_and(|end| end == "yaml" || end == "yml")
+}
+
+/// The runs side by side, where those of one side have none that passed: no verdict can come of that. Programs get none.
+fn beside(args: &Args) -> Result<Option<Vec<String>>, Box<dyn Error>> {
+    let asked: Vec<String> = args.before.split(',').map(str::to_owned).collect();
+    let sides = [if is_file(&args.before) { Vec::new() } else { which::judged(&asked)? }, which::judged(&args.after)?];
+    let none = |side: &Vec<(Verdict, Sample)>| !side.is_empty() && side.iter().all(|(it, _)| *it != Verdict::Passed);
+    if args.format == Format::Json || !sides.iter().any(none) {
+        return Ok(None);
+    }
+    let ended: Vec<String> = sides
+        .iter()
+        .flatten()
+        .filter(|(verdict, _)| *verdict != Verdict::Passed)
+        .map(|(verdict, sample)| format!("run {} is {verdict}", sample.run))
+        .collect();
+    let [before, after] = sides.map(|side| side.into_iter().map(|(_, sample)| sample).collect::<Vec<_>>());
+    let before = if before.is_empty() { Baseline::read(Path::new(&args.before))? } else { Baseline::of(&before)? };
+    let comparison = judge::compare(&before, None, &Baseline::of(&after)?)?;
+    Ok(Some(text::beside(&comparison, &ended)))
+}
+
+fn shown(lines: &[String], format: Format) -> Result<(), Box<dyn Error>> {
+    let fence = if format == Format::Markdown { "```\n" } else { "" };
+    let mut out = anstream::stdout();
+    write!(out, "{fence}{}\n{fence}", lines.join("\n"))?;
+    Ok(out.flush()?)
+}
+
 fn compare(args: &Args) -> Result<Comparison, Box<dyn Error>> {
-    let is_file = Path::new(&args.before).extension().is_some_and(|end| end == "yaml" || end == "yml");
-    let (before, file) = if is_file {
+    let (before, file) = if is_file(&args.before) {
         (Baseline::read(Path::new(&args.before))?, Some(args.before.clone()))
     } else {
         let asked: Vec<String> = args.before.split(',').map(str::to_owned).collect();

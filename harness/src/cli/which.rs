@@ -70,16 +70,21 @@ pub(super) fn run(asked: &str) -> Result<Found, Error> {
 /// The samples of the runs that are meant. Those that did not pass are left out, which is said on standard error: they
 /// ended early, and their numbers are not those of the scenario.
 pub(super) fn samples(asked: &[String]) -> Result<Vec<Sample>, Box<dyn std::error::Error>> {
-    let mut samples = Vec::new();
-    for asked in asked {
-        let summary = history::read(&run(asked)?.log)?.summary();
-        if summary.verdict == Verdict::Passed {
-            samples.push(Sample::of(&summary));
-        } else {
-            let _ = writeln!(anstream::stderr(), "left out: run {}, which is {}", summary.run.id, summary.verdict);
-        }
+    let (passed, other): (Vec<_>, Vec<_>) =
+        judged(asked)?.into_iter().partition(|(verdict, _)| *verdict == Verdict::Passed);
+    for (verdict, sample) in other {
+        let _ = writeln!(anstream::stderr(), "left out: run {}, which is {verdict}", sample.run);
     }
-    Ok(samples)
+    Ok(passed.into_iter().map(|(_, sample)| sample).collect())
+}
+
+/// The samples of all runs that are meant, with how each ended.
+pub(super) fn judged(asked: &[String]) -> Result<Vec<(Verdict, Sample)>, Box<dyn std::error::Error>> {
+    let of = |asked: &String| {
+        let summary = history::read(&run(asked)?.log)?.summary();
+        Ok((summary.verdict, Sample::of(&summary)))
+    };
+    asked.iter().map(of).collect()
 }
 
 /// Where runs lie.

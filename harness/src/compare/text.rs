@@ -32,6 +32,23 @@ pub fn lines(comparison: &Comparison) -> Vec<String> {
     lines
 }
 
+/// Runs side by side of which too few passed to judge: `ended` says how the others ended.
+pub fn beside(comparison: &Comparison, ended: &[String]) -> Vec<String> {
+    let mut lines = vec![format!("{}: side by side, without a verdict", comparison.scenario)];
+    lines.extend(comparison.differences.iter().map(|difference| format!("  different  {difference}")));
+    let figures = comparison.findings.iter().map(|finding| {
+        let [figure, before, after, ..] = row(finding);
+        [figure, before, after]
+    });
+    let head = [HEAD[0], HEAD[1], HEAD[2]].map(str::to_owned);
+    let rows: Vec<[String; 3]> = std::iter::once(head).chain(figures).collect();
+    lines.push(String::new());
+    lines.extend(aligned(&rows));
+    let why = "a run that did not pass ended early or was not well, so its numbers are no sample of the scenario";
+    lines.extend([String::new(), format!("no verdict: {}; {why}", ended.join(", "))]);
+    lines
+}
+
 /// The comparison for the page of a CI job.
 pub fn markdown(comparison: &Comparison) -> String {
     let sign = if comparison.regressed() { "📉 " } else { "" };
@@ -186,6 +203,17 @@ mod tests {
             insta::assert_snapshot!(format!("compare-{name}"), lines(&comparison).join("\n"));
             insta::assert_snapshot!(format!("compare-{name}-markdown"), markdown(&comparison));
         }
+    }
+
+    #[test]
+    fn runs_side_by_side_have_no_verdict_and_say_why() {
+        let comparison = compared(&[vec![70.0, 0.3]], &[vec![75.0, 9.3]]);
+        let told = beside(&comparison, &["run b is failed".to_owned()]).join("\n");
+        assert!(
+            told.contains("side by side, without a verdict") && told.contains("no verdict: run b is failed"),
+            "{told}"
+        );
+        assert!(told.contains("75.0 s") && !told.contains("1.000"), "{told}");
     }
 
     #[test]
