@@ -216,6 +216,12 @@
       chart.setAttribute("aria-description", request(n));
       return;
     }
+    // The arrows of the timeline itself lead into its rows.
+    if (event.target === scroller && (key === "ArrowDown" || key === "ArrowRight") && rows.length) {
+      event.preventDefault();
+      go(rows[0].querySelector(".piece"));
+      return;
+    }
     if (event.target.matches(".piece")) {
       const row = event.target.parentNode;
       const pieces = [...row.querySelectorAll(".piece")];
