@@ -445,6 +445,9 @@ pub enum What {
         invariant: String,
         /// What was seen.
         message: String,
+        /// When that began which violates it, in seconds since the run's start, where that was earlier.
+        #[serde(default)]
+        since: Option<f64>,
     },
     /// Always the last event of a run that could end by itself. Only comparisons come after it.
     RunEnded {

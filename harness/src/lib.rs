@@ -9,6 +9,7 @@ pub mod comparison;
 pub mod event;
 pub mod fault;
 pub mod machine;
+mod member;
 pub mod pack;
 pub mod paths;
 pub mod plan;

@@ -51,8 +51,7 @@ pub(super) fn requests(world: &World, since: f64) -> Option<String> {
     if all == 0 {
         return None;
     }
-    let unready = by_server(world, since, false).into_iter().filter_map(|(server, _)| {
-        let server = server?;
+    let unready = by_server(world, since, false).into_keys().flatten().filter_map(|server| {
         let state = world.servers.get(server).filter(|state| !state.ready)?;
         let error = state.error.as_deref().unwrap_or("no reason given");
         Some(format!("; the API server on {server} is not ready: {error}, since {:.1} s", state.at))
@@ -170,6 +169,17 @@ pub(super) fn latency(bound: Duration, world: &World, since: f64) -> Option<Stri
             format_duration(bound)
         )
     })
+}
+
+/// When the first request was sent that failed, of those sent since a moment.
+pub(super) fn failing_since(world: &World, since: f64) -> Option<f64> {
+    tallied(world, since).filter(|request| !request.ok).map(|request| request.sent).reduce(f64::min)
+}
+
+/// When the first request was sent that was answered too slowly.
+pub(super) fn slow_since(bound: Duration, world: &World, since: f64) -> Option<f64> {
+    let slow = |request: &&Tallied| request.ok && request.latency_ms >= bound.as_secs_f64() * 1e3;
+    tallied(world, since).filter(slow).map(|request| request.sent).reduce(f64::min)
 }
 
 fn tallied(world: &World, since: f64) -> impl Iterator<Item = &Tallied> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::world::{Etcd, World};
 use super::{Judgement, unless};
+use crate::member::named;
 use crate::scenario::Topology;
 
 /// Whether etcd is healthy with so many members.
@@ -17,14 +18,17 @@ pub(super) fn healthy(members: usize, topology: &Topology, world: &World, since:
             Some(member) if !member.healthy => {
                 missing.push(format!(
                     "the member on {name} is not healthy: {}",
-                    member.error.as_deref().unwrap_or("it has no leader")
+                    member
+                        .error
+                        .as_ref()
+                        .map_or("it has no leader".to_owned(), |it| named(it, |id| machine(world, id)))
                 ));
             }
             Some(member) if member.members != Some(members) => {
                 let knows = member.members.map_or("none".to_owned(), |count| count.to_string());
                 missing.push(format!("the member on {name} knows {knows} members and not {members}"));
             }
-            Some(member) => leaders.extend(member.leader.clone()),
+            Some(member) => leaders.extend(member.leader.as_deref().map(|leader| called(world, leader))),
         }
     }
     leaders.sort();
@@ -68,6 +72,17 @@ fn agreed(topology: &Topology, world: &World, since: f64) -> Judgement {
     Judgement::Holds
 }
 
+/// The machine of the member with an id, if it was seen.
+fn machine(world: &World, id: &str) -> Option<String> {
+    let is_it = |(_, member): &(&String, &Etcd)| member.member.as_deref() == Some(id);
+    world.etcd.iter().find(is_it).map(|(name, _)| name.clone())
+}
+
+fn called(world: &World, id: &str) -> String {
+    machine(world, id)
+        .map_or_else(|| format!("the member {id}, which was not seen yet"), |name| format!("that on {name}"))
+}
+
 /// Whether no member follows a leader. One that does not answer follows none.
 pub(super) fn leaderless(topology: &Topology, world: &World, since: f64) -> Judgement {
     let mut missing = Vec::new();
@@ -75,8 +90,9 @@ pub(super) fn leaderless(topology: &Topology, world: &World, since: f64) -> Judg
         let Some(member) = member else {
             return Judgement::Unknown(format!("the member on {name} was not looked at since the step began"));
         };
-        missing
-            .extend(member.leader.as_ref().map(|leader| format!("the member on {name} follows the leader {leader}")));
+        missing.extend(
+            member.leader.as_ref().map(|leader| format!("the member on {name} follows {}", called(world, leader))),
+        );
     }
     unless(&missing)
 }

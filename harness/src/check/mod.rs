@@ -100,6 +100,20 @@ pub fn final_violation(invariant: &Invariant, topology: &Topology, world: &World
     }
 }
 
+/// When that began which violates an invariant, in seconds of the run, where it is known: the first request or the gap that
+/// counts.
+pub fn began(invariant: &Invariant, world: &World, since: f64) -> Option<f64> {
+    match invariant {
+        Invariant::ApiOutageBelow(_) => api::failing_since(world, world.outage.last_good.unwrap_or(since)),
+        Invariant::ApiErrorShareBelow(_) => api::failing_since(world, since),
+        Invariant::ApiLatencyBelow(bound) => api::slow_since(*bound, world, since),
+        Invariant::WatchGapBelow(bound) => stream::gap_since(*bound, world, since),
+        Invariant::WritesNoneLost | Invariant::WatchNoneMissed | Invariant::WatchNoneRepeated | Invariant::Stays(_) => {
+            None
+        }
+    }
+}
+
 /// Whether enough has been seen since `since` to judge an invariant.
 pub fn is_judged(invariant: &Invariant, topology: &Topology, world: &World, since: f64) -> bool {
     match invariant {

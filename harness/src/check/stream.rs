@@ -32,3 +32,9 @@ pub(super) fn gap(bound: Duration, world: &World, since: f64) -> Option<String> 
         )
     })
 }
+
+/// When the watch began to be away for too long, if it was.
+pub(super) fn gap_since(bound: Duration, world: &World, since: f64) -> Option<f64> {
+    let over = world.stream.gaps.iter().find(|(end, length)| *end >= since && *length >= bound.as_secs_f64());
+    over.map(|(end, length)| end - length).or(world.stream.gap_since)
+}

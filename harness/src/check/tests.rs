@@ -323,7 +323,10 @@ fn pods_of_other_daemonsets_do_not_count() {
 fn etcd_is_healthy_when_all_members_agree() {
     let check = Check::EtcdHealthy { members: 3 };
     let cases = [
-        (Story::healthy().etcd(11.0, "master3", Ok(("2", 3))), "the members follow 2 leaders: 1, 2"),
+        (
+            Story::healthy().etcd(11.0, "master3", Ok(("2", 3))),
+            "the members follow 2 leaders: the member 1, which was not seen yet, the member 2",
+        ),
         (Story::healthy().etcd(11.0, "master3", Ok(("1", 2))), "the member on master3 knows 2 members and not 3"),
         (Story::healthy().etcd(11.0, "master3", Err("timed out")), "the member on master3 is not healthy: timed out"),
     ];
@@ -344,7 +347,8 @@ fn the_api_is_reachable_by_the_latest_request_sent_since_the_step_began() {
 
 #[test]
 fn where_one_of_several_servers_hangs_the_failure_names_it_and_who_answered() {
-    let mut story = Story::default().served(105.2, 0.02, "master3", true).readyz(107.9, "master3", Some("no answer within 2s"));
+    let mut story =
+        Story::default().served(105.2, 0.02, "master3", true).readyz(107.9, "master3", Some("no answer within 2s"));
     for (sent, server) in [(106.3, "master1"), (106.5, "master2"), (107.2, "master1")] {
         story = story.served(sent, 0.02, server, true);
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::report::history;
-use crate::report::logs::{Around, much, read, window};
+use crate::report::logs::{Around, mark, much, read, window};
 
 use super::which;
 
@@ -33,7 +33,7 @@ fn write(args: &Args) -> Result<(), Box<dyn Error>> {
     let run = which::run(&args.run)?;
     let history = history::read(&run.log)?;
     let window = window(&history, args.around, args.margin)?;
-    let said = read(&history, &run.folder, &args.machine, &window)?;
+    let mut said = read(&history, &run.folder, &args.machine, &window)?;
     let much = much(&said, &window, args.margin);
     for note in said.notes.iter().chain(&much) {
         writeln!(anstream::stderr(), "note: {note}")?;
@@ -41,6 +41,9 @@ fn write(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut out = anstream::stdout();
     if said.lines.is_empty() {
         writeln!(out, "nothing was said from {:.1} s to {:.1} s", window.start(), window.end())?;
+    }
+    if !said.lines.is_empty() {
+        mark(&mut said, args.around);
     }
     let width = said.lines.iter().map(|line| line.source.len()).max().unwrap_or(0).min(36);
     for line in &said.lines {

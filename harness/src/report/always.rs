@@ -44,7 +44,7 @@ mod tests {
         }
         let violations = [9.0, 12.0].map(|at| {
             let (invariant, message) = ("api: outage-below 15s".to_owned(), format!("seen at {at}"));
-            Violation { at, invariant, message }
+            Violation { at, invariant, message, since: None }
         });
         let all = always(&log.finish(), &violations);
         let told: Vec<_> = all.iter().map(|it| (it.line, it.violation.as_ref().map(|it| it.at))).collect();

@@ -5,7 +5,8 @@ use crate::event::{Event, Phase, What};
 use super::cause::Cause;
 use super::span::{Outcome, Span};
 use super::summary::Summary;
-use super::words::{FAULT, Told, label, moment, time};
+use super::told::{Line, Told, lines};
+use super::words::{FAULT, label, moment, time};
 
 /// How much is told of what happened before the cause and behind it, and of the work that was under way.
 const BEFORE: usize = 6;
@@ -25,23 +26,24 @@ pub(super) struct Moment {
 pub(super) fn around(events: &[Event], summary: &Summary) -> Vec<Moment> {
     let Some(cause) = Cause::of(summary) else { return Vec::new() };
     let (from, to) = window(summary, cause.at);
-    let mut told = Told::default();
-    let mut all: Vec<Moment> = events
-        .iter()
-        .filter(|event| event.at < to)
-        .filter_map(|event| {
-            let text = ended(event, summary).or_else(|| told.describe(&event.what))?;
-            (event.at >= from).then_some(Moment { at: event.at, text })
-        })
-        .collect();
+    let before = events.iter().filter(|event| event.at < to);
+    let told = lines(&mut Told::of(events), before.clone()).into_iter();
+    let told = told.filter(|line| line.at >= from).map(|Line { at, text, .. }| Moment { at, text });
+    let late = before.filter(|event| event.at >= from);
+    let ended = late.filter_map(|event| Some(Moment { at: event.at, text: ended(event, summary)? }));
+    let mut all: Vec<Moment> = told.chain(ended).collect();
     all.extend(outages(summary).filter(|it| it.at >= from && it.at < to));
     all.sort_by(|one, other| one.at.total_cmp(&other.at));
     let behind = all.partition_point(|other| other.at <= cause.at);
     let first = behind.saturating_sub(BEFORE);
     // What was done to the cluster last is told however much has happened since.
     let fault = all[..first].iter().rfind(|moment| moment.text.starts_with(FAULT)).cloned();
-    let near = all[first..all.len().min(behind + BEHIND)].iter().cloned();
-    let mut near: Vec<Moment> = fault.into_iter().chain(near).chain(under_way(summary, to)).collect();
+    let last = all.len().min(behind + BEHIND);
+    let near = all[first..last].iter().cloned();
+    // What is violated shows later than it begins.
+    let showed = all[last..].iter().find(|moment| cause.violation.is_some_and(|it| it.at == moment.at)).cloned();
+    let near = fault.into_iter().chain(near).chain(showed);
+    let mut near: Vec<Moment> = near.chain(under_way(summary, to)).collect();
     near.sort_by(|one, other| one.at.total_cmp(&other.at));
     near
 }
@@ -87,7 +89,9 @@ fn ended(event: &Event, summary: &Summary) -> Option<String> {
     let What::SpanEnded { span, verdict, message, .. } = &event.what else { return None };
     let bad = |other: &&Span| other.id == *span && other.outcome != Outcome::Passed && !is_left(other);
     let span = summary.spans.iter().find(bad)?;
-    let message = message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+    // What was violated is told by itself.
+    let own = message.as_ref().filter(|message| !summary.violations.iter().any(|it| it.message == **message));
+    let message = own.map_or(String::new(), |message| format!(": {message}"));
     Some(format!("{verdict}: {}{message}", label(span.step, span.machine.as_deref(), &span.title)))
 }
 

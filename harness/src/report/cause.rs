@@ -9,7 +9,8 @@ use crate::event::{Event, Phase, Verdict, What};
 use crate::paths;
 
 use super::span::{Outcome, Span};
-use super::summary::{Summary, Violation};
+use super::summary::{Summary, Violation, interrupted};
+use super::words::moment_and_wall;
 
 /// More commands than this are not told on a terminal.
 const COMMANDS: usize = 3;
@@ -17,7 +18,7 @@ const COMMANDS: usize = 3;
 /// The first cause of a run's verdict, as far as its log says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Cause<'a> {
-    /// When it showed, in seconds since the run's start.
+    /// When it began, as far as it is known, and else when it showed, in seconds since the run's start.
     pub(super) at: f64,
     /// The work that failed, or was under way.
     pub(super) span: Option<&'a Span>,
@@ -39,6 +40,15 @@ impl<'a> Cause<'a> {
         Some(by_reason().or_else(by_time).unwrap_or(end))
     }
 
+    /// When it was by the clocks of the run and of the host, and in which line of the scenario, where that is an invariant's.
+    pub(super) fn place(&self, summary: &Summary) -> String {
+        let of = |violation: &Violation| summary.always.iter().find(|it| it.invariant == violation.invariant);
+        let line =
+            self.violation.and_then(of).map_or(String::new(), |it| format!(", line {} of the scenario", it.line));
+        let what = if self.violation.is_some() { "from" } else { "at" };
+        format!("{what} {}{line}", moment_and_wall(&summary.run, self.at))
+    }
+
     /// What `quorate logs --around` takes: the step that failed, or the moment at which something befell it.
     pub(super) fn around(&self) -> String {
         match self.span.and_then(|span| span.step).filter(|_| self.own) {
@@ -55,13 +65,15 @@ fn names(summary: &Summary, said: &str) -> bool {
 
 fn violated(summary: &Summary, named: bool) -> Option<Cause<'_>> {
     let violation = summary.violations.iter().find(|it| !named || names(summary, &it.message))?;
-    let span = under_way(summary, violation.at);
-    Some(Cause { at: violation.at, span, violation: Some(violation), own: false })
+    // It went wrong when it began; that it was too long or too much showed later.
+    let at = violation.begun();
+    Some(Cause { at, span: under_way(summary, at), violation: Some(violation), own: false })
 }
 
 /// The first work that came out as the run did. What went wrong while cleaning up is the cause only if the reason says so.
 fn failed(summary: &Summary, named: bool) -> Option<Cause<'_>> {
-    let ended = |span: &&Span| span.outcome == summary.verdict.into() && span.end.is_some();
+    let asked = interrupted(&summary.notices).filter(|_| summary.verdict == Verdict::Interrupted);
+    let ended = |span: &&Span| span.outcome == summary.verdict.into() && span.end.is_some() && asked.is_none();
     let is_cause = |span: &&Span| match &span.message {
         Some(message) if named => names(summary, message),
         _ => !named && span.phase != Phase::CleanUp,
@@ -82,9 +94,10 @@ fn unexplained(summary: &Summary) -> Option<Cause<'_>> {
 fn stopped(summary: &Summary) -> Option<Cause<'_>> {
     let unended = |span: &&Span| span.outcome == Outcome::Unfinished;
     let abandoned = |span: &&Span| span.outcome == Outcome::Interrupted && span.phase != Phase::CleanUp;
-    let at = match summary.spans.iter().any(|span| unended(&span)) {
-        true => summary.run.seconds,
-        false => summary.spans.iter().find(abandoned)?.end?,
+    let at = match (interrupted(&summary.notices), summary.spans.iter().any(|span| unended(&span))) {
+        (Some(at), _) => at,
+        (None, true) => summary.run.seconds,
+        (None, false) => summary.spans.iter().find(abandoned)?.end?,
     };
     Some(Cause { at, span: under_way(summary, at), violation: None, own: false })
 }
@@ -109,7 +122,7 @@ pub(super) fn machines(events: &[Event], summary: &Summary, cause: &Cause<'_>) -
         said.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == machine)
     };
     let befallen = |machine: &str| {
-        let last = summary.faults.iter().rfind(|fault| fault.machine == machine && fault.at <= cause.at);
+        let last = summary.faults.iter().rfind(|fault| fault.machine == machine && fault.begun <= cause.at);
         last.is_some_and(|fault| !fault.heals)
     };
     let rank = |machine: &String| match machine.as_str() {
@@ -171,7 +184,7 @@ mod tests {
         let killed: Vec<_> = support::passed().into_iter().filter(|event| event.at < 100.0).collect();
         for (events, expected) in [
             (support::failed(), of(160.5, "master2 is NotReady", "4")),
-            (support::violated(), of(158.0, "master2 is NotReady", "158.0s")),
+            (support::violated(), of(142.9, "master2 is NotReady", "142.9s")),
             (support::broken(), of(0.4, "look at the host", "0.4s")),
             (support::interrupted(), of(20.0, "kubeadm init", "20.0s")),
             (killed, of(96.0, "master2 is NotReady", "96.0s")),

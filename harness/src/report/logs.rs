@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::History;
-use super::words::describe;
-use crate::event::{Event, What};
+use super::told::{Told, lines};
+use super::words::label;
+use crate::event::{Event, SpanId, Verdict, What};
 use crate::pack;
 
 /// Something that was said.
@@ -156,6 +157,15 @@ pub fn window(history: &History, around: Around, margin: f64) -> Result<RangeInc
     Ok(from - margin..=to + margin)
 }
 
+/// The line that shows where a moment is among all that was said around it.
+pub fn mark(said: &mut Said, around: Around) {
+    if let Around::At(at) = around {
+        let place = said.lines.partition_point(|line| line.at < at);
+        let text = format!("---- {at:.1} s, as asked for ----");
+        said.lines.insert(place, Line { at, source: "quorate".to_owned(), text });
+    }
+}
+
 /// What the evidence in a run's folder says of a machine in a time, with the run's own events.
 pub fn read(history: &History, folder: &Path, machine: &str, window: &RangeInclusive<f64>) -> Result<Said, Error> {
     let machines = folder.join("machines");
@@ -211,10 +221,17 @@ impl Reader<'_> {
 
     fn events(&mut self, history: &History) {
         let within = history.events.iter().filter(|event| self.window.contains(&event.at));
-        let lines = within.filter_map(|event| {
-            Some(Line { at: event.at, source: "quorate".to_owned(), text: describe(&event.what)? })
-        });
-        self.said.lines.extend(lines);
+        let own = |at, text| Line { at, source: "quorate".to_owned(), text };
+        let told = lines(&mut Told::of(&history.events), within.clone());
+        self.said.lines.extend(told.into_iter().map(|line| own(line.at, line.text)));
+        let mut work: BTreeMap<SpanId, String> = BTreeMap::new();
+        for event in &history.events {
+            if let What::SpanStarted { span, step, machine, title, .. } = &event.what {
+                work.insert(*span, label(*step, machine.as_deref(), title));
+            }
+            let text = self.window.contains(&event.at).then(|| work_line(event, &work)).flatten();
+            self.said.lines.extend(text.map(|text| own(event.at, text)));
+        }
     }
 
     /// Reads a file if it is there, compressed or not.
@@ -272,6 +289,20 @@ impl Reader<'_> {
 
     fn since(&self, wall: Timestamp) -> f64 {
         wall.duration_since(self.start).as_secs_f64()
+    }
+}
+
+/// The beginning or the end of a step, or the end of other work that went wrong.
+fn work_line(event: &Event, work: &BTreeMap<SpanId, String>) -> Option<String> {
+    match &event.what {
+        What::SpanStarted { span, step: Some(_), .. } => Some(format!("begins: {}", work.get(span)?)),
+        What::SpanEnded { span, verdict, message, .. } => {
+            let name = work.get(span)?;
+            let message = message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+            let is_told = name.starts_with("step ") || *verdict != Verdict::Passed;
+            is_told.then(|| format!("{verdict}: {name}{message}"))
+        }
+        _ => None,
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::around::around;
-use super::rows::{Row, rows};
+use super::cause::{Cause, called, commands};
+use super::faults::{Entry, entries};
+use super::rows::{Row, rows, scope};
 use super::span::Outcome;
-use super::words::{fault, label, limit, moment, time};
+use super::words::{began, label, left, limit, moment, time};
 use super::{History, Summary};
 use crate::compare;
 use crate::comparison::Comparison;
@@ -25,6 +27,7 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
     let but = if regressed { ", but worse than its baseline allows" } else { "" };
     let mut text = format!("## {sign} {}: {}{but}\n\n", plain(&run.scenario), summary.verdict);
     text.push_str(&format!("**{}**\n\n", plain(&summary.reason)));
+    text.push_str(&place(history, &summary, evidence));
     text.push_str(&steps(&summary));
     let around: Vec<String> = around(&history.events, &summary)
         .iter()
@@ -36,9 +39,10 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
         summary.notices.iter().map(|it| format!("| {} | {} |", moment(it.at), plain(&it.message))).collect();
     text.push_str(&table("Notes", "| At | |\n|---:|---|", &notes));
     text.push_str(&table("Key numbers", "| | | |\n|---|---:|---|", &numbers(&summary)));
+    text.extend(scope(&summary).map(|scope| format!("{}.\n\n", plain(&scope))));
     text.extend(summary.comparisons.iter().map(compare::text::markdown));
     text.push_str(&path(&summary));
-    text.push_str(&format!("Run `{}`, {}", run.id, time(run.seconds)));
+    text.push_str(&format!("Run `{}`, began at {}, {}", run.id, began(run), time(run.seconds)));
     if let Some(provider) = &summary.provider {
         text.push_str(&format!(", on {}", plain(&provider.name)));
     }
@@ -54,6 +58,18 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
         text.push_str(&format!(". Evidence: `{}`", folder.display()));
     }
     text.push_str(".\n");
+    text
+}
+
+/// When it went wrong, what is not known, and the commands that show more.
+fn place(history: &History, summary: &Summary, evidence: Option<&Path>) -> String {
+    let Some(cause) = Cause::of(summary) else { return String::new() };
+    let mut text = format!("It went wrong {}.\n\n", plain(&cause.place(summary)));
+    text.extend(left(&summary.run).map(|left| format!("W{}.\n\n", left.trim_start_matches('w'))));
+    let commands = commands(&history.events, summary, &cause, &called(summary, evidence));
+    if !commands.is_empty() {
+        text.push_str(&format!("```console\n{}\n```\n\n", commands.join("\n")));
+    }
     text
 }
 
@@ -76,23 +92,11 @@ fn steps(summary: &Summary) -> String {
 }
 
 fn faults(summary: &Summary) -> Vec<String> {
-    let faults = summary.faults.iter().map(|it| {
-        (
-            it.at,
-            format!(
-                "| {} | {} | {} |",
-                moment(it.at),
-                plain(&fault(&it.verb, it.service.as_deref(), &it.machine, it.detail.as_deref())),
-                plain(&it.proof)
-            ),
-        )
-    });
-    let violations = summary.violations.iter().map(|it| {
-        (it.at, format!("| {} | **violated {}** | {} |", moment(it.at), plain(&it.invariant), plain(&it.message)))
-    });
-    let mut all: Vec<_> = faults.chain(violations).collect();
-    all.sort_by(|one, other| one.0.total_cmp(&other.0));
-    all.into_iter().map(|(_, row)| row).collect()
+    let row = |it: Entry| {
+        let what = if it.violated { format!("**{}**", plain(&it.what)) } else { plain(&it.what) };
+        format!("| {} | {what} | {} |", moment(it.at), plain(&it.proof))
+    };
+    entries(summary).into_iter().map(row).collect()
 }
 
 fn numbers(summary: &Summary) -> Vec<String> {

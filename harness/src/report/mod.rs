@@ -8,6 +8,7 @@ pub mod api;
 mod around;
 mod cause;
 pub mod critical;
+mod faults;
 pub mod history;
 pub mod html;
 pub mod json;
@@ -23,6 +24,7 @@ pub mod span;
 pub mod summary;
 pub mod terminal;
 pub mod text;
+mod told;
 mod words;
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! shown.
 
 use super::api::Api;
+use super::numbers::Number;
 use super::observed::{Watch, Writes};
 use super::summary::Summary;
-use super::words::time;
+use super::words::{moment, time};
+use crate::event::Phase;
 
 /// A number as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +21,8 @@ pub(super) struct Row {
 
 /// All numbers of a run.
 pub(super) fn rows(summary: &Summary) -> Vec<Row> {
-    let mut rows: Vec<Row> = summary.numbers.iter().map(|it| row(&it.to_string(), time(it.seconds), "")).collect();
+    let mut rows: Vec<Row> =
+        summary.numbers.iter().map(|it| row(&it.to_string(), time(it.seconds), of_step(summary, it))).collect();
     rows.extend(summary.api.iter().flat_map(of_api));
     rows.extend(summary.observed.writes.iter().flat_map(of_writes));
     rows.extend(summary.observed.watch.iter().flat_map(of_watch));
@@ -32,8 +35,32 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
     rows
 }
 
+/// From when to when that was which the rows of the API, the writes and their watch are of, and what latencies leave out.
+pub(super) fn scope(summary: &Summary) -> Option<String> {
+    let steps = || summary.spans.iter().filter(|span| span.phase == Phase::Scenario);
+    let from = steps().map(|span| span.start).reduce(f64::min)?;
+    let to = steps().map(|span| span.end.unwrap_or(summary.run.seconds)).reduce(f64::max)?;
+    let of = summary.api.is_some() || summary.observed.writes.is_some() || summary.observed.watch.is_some();
+    of.then(|| {
+        format!(
+            "API, writes, watch of writes and elections: from {} to {}, as long as steps ran; cluster watches: the whole run",
+            moment(from),
+            moment(to)
+        )
+    })
+}
+
 fn row(name: &str, value: String, more: impl Into<String>) -> Row {
     Row { name: name.to_owned(), value, more: more.into() }
+}
+
+/// Which of several numbers with the same name it is.
+fn of_step(summary: &Summary, number: &Number) -> String {
+    let same = summary.numbers.iter().filter(|it| it.name == number.name && it.machine == number.machine);
+    match number.step {
+        Some(step) if same.count() > 1 => format!("step {}", step + 1),
+        _ => String::new(),
+    }
 }
 
 fn of_api(api: &Api) -> Vec<Row> {
@@ -42,14 +69,20 @@ fn of_api(api: &Api) -> Vec<Row> {
         api.failed_by_server.iter().map(|(server, failed)| format!("{failed} from {server}")).collect();
     let by = if by.is_empty() { String::new() } else { format!("; {}", by.join(", ")) };
     let mut rows = vec![
-        row("API: longest outage", time(api.longest_outage), ""),
+        row("API: longest outage", time(api.longest_outage), none_answered(api)),
         row("API: failed requests", share, format!("{} of {}{by}", api.failed, api.samples)),
     ];
     rows.extend(api.latency_ms.map(|it| {
-        let more = format!("p95 {:.0}, p99 {:.0}, max {:.0}", it.p95, it.p99, it.max);
+        let answered = api.samples - api.failed;
+        let more = format!("p95 {:.0}, p99 {:.0}, max {:.0}; of {answered} that were answered", it.p95, it.p99, it.max);
         row("API: median latency", format!("{:.0} ms", it.median), more)
     }));
     rows
+}
+
+/// An outage is short where some of several servers answer, however many requests fail.
+fn none_answered(api: &Api) -> &'static str {
+    if api.failed > 0 { "in which no request was answered" } else { "" }
 }
 
 fn of_writes(writes: &Writes) -> [Row; 2] {

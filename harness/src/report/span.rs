@@ -124,6 +124,7 @@ pub(super) fn spans(events: &[Event], end: f64) -> Vec<Span> {
                     span.seconds = rounded(*took);
                     span.outcome = (*verdict).into();
                     span.message.clone_from(message);
+                    span.waited_for = span.waited_for.take().filter(|waited| is_news(span, waited));
                 }
             }
             _ => {}
@@ -155,6 +156,23 @@ fn started(event: &Event) -> Option<Span> {
     })
 }
 
+/// Whether what work waited for last still says something once it has ended. Of what failed the message says it, and what
+/// passed had to look first.
+fn is_news(span: &Span, waited: &str) -> bool {
+    match span.outcome {
+        Outcome::Failed | Outcome::Broken => span.message.is_none(),
+        Outcome::Passed => !waited.contains("since the step began"),
+        Outcome::Interrupted | Outcome::Unfinished | Outcome::NotReached => true,
+    }
+}
+
+/// What there is to say of a step without an end that lasts for longer than it may.
+fn overdue(span: &Span) -> Option<String> {
+    let over = span.start + span.deadline?;
+    (span.outcome == Outcome::Unfinished && span.start + span.seconds > over)
+        .then(|| format!("its time was up at {over:.1} s, and the log says nothing of its end"))
+}
+
 fn find(spans: &mut [Span], id: SpanId) -> Option<&mut Span> {
     spans.iter_mut().rev().find(|span| span.id == id)
 }
@@ -177,8 +195,43 @@ pub(super) fn steps(events: &[Event], spans: &[Span]) -> Vec<Step> {
                 start: span.map(|span| span.start),
                 seconds: span.map(|span| span.seconds),
                 waited_for: span.and_then(|span| span.waited_for.clone()),
-                message: span.and_then(|span| span.message.clone()),
+                message: span.and_then(|span| span.message.clone().or_else(|| overdue(span))),
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::support::{self, Log, Work};
+
+    fn waited(verdict: Verdict, message: Option<&str>, progress: &str) -> Option<String> {
+        let mut log = Log::new("waited");
+        let work = support::work(crate::event::Phase::Scenario, "hold", 1.0, 3.0);
+        log.work(&Work { step: Some(0), verdict, message, progress: &[(2.0, progress)], ..work });
+        spans(&log.finish(), 3.0)[0].waited_for.clone()
+    }
+
+    #[test]
+    fn what_was_waited_for_last_is_left_out_where_it_misleads() {
+        let stale = "no request to the API has ended since the step began";
+        assert_eq!(waited(Verdict::Failed, Some("no answer within 4s"), stale), None);
+        assert_eq!(waited(Verdict::Passed, None, stale), None);
+        assert_eq!(waited(Verdict::Passed, None, "2 of 3 pods are Ready").as_deref(), Some("2 of 3 pods are Ready"));
+        assert_eq!(waited(Verdict::Interrupted, None, stale).as_deref(), Some(stale));
+    }
+
+    #[test]
+    fn a_step_without_an_end_says_that_its_time_was_up() {
+        let mut log = Log::new("overdue");
+        let (title, line, deadline) = ("wait".to_owned(), 3, Some(10.0));
+        log.add(0.0, What::StepPlanned { step: 0, title, line, deadline });
+        let work = support::work(crate::event::Phase::Scenario, "wait", 1.0, 99.0);
+        log.work(&Work { step: Some(0), to: None, deadline, ..work });
+        let events = log.finish();
+        let step = |end| steps(&events, &spans(&events, end)).remove(0).message;
+        assert_eq!(step(60.0).as_deref(), Some("its time was up at 11.0 s, and the log says nothing of its end"));
+        assert_eq!(step(5.0), None);
+    }
 }

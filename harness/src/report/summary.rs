@@ -15,6 +15,7 @@ use super::critical::{CriticalPath, path};
 use super::numbers::{Number, numbers, phase};
 use super::observed::{Observed, observed};
 use super::span::{Span, Step, spans, steps};
+use super::told::begun;
 use super::words::rounded;
 
 /// A run in the terms that people and pipelines ask for. All times are seconds since the run's start.
@@ -41,7 +42,7 @@ pub struct Summary {
     pub steps: Vec<Step>,
     /// Every span of work, in the order in which they started.
     pub spans: Vec<Span>,
-    /// The faults that were injected and healed, in order.
+    /// The faults that were injected and healed, in the order in which they were begun.
     pub faults: Vec<Fault>,
     /// The violations of what is watched all along, in order.
     pub violations: Vec<Violation>,
@@ -144,6 +145,16 @@ pub struct Violation {
     pub invariant: String,
     /// What was seen.
     pub message: String,
+    /// When that began which violates it, where that was earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+}
+
+impl Violation {
+    /// When it began.
+    pub fn begun(&self) -> f64 {
+        self.since.unwrap_or(self.at)
+    }
 }
 
 /// Something that a person should know.
@@ -166,7 +177,7 @@ impl Summary {
         for span in &mut spans {
             span.critical = whole.links.iter().any(|link| link.span == span.id);
         }
-        let reason = facts.reason.unwrap_or_else(|| format!("the log ends after {end:.1} s, before the run's end"));
+        let reason = facts.reason();
         let scenario = spans.iter().filter(|span| span.phase == Phase::Scenario);
         let last = |last: f64, span: &Span| last.max(span.end.unwrap_or(end));
         let (from, to) = scenario.fold((f64::INFINITY, 0.0), |(from, to), span| (span.start.min(from), last(to, span)));
@@ -192,6 +203,11 @@ impl Summary {
             watch_cuts: facts.watch_cuts,
         }
     }
+}
+
+/// When somebody asked the run to end, if its log says so.
+pub(super) fn interrupted(notices: &[Notice]) -> Option<f64> {
+    notices.iter().find(|notice| notice.message.starts_with("interrupted: ")).map(|notice| notice.at)
 }
 
 /// What single events say by themselves.
@@ -220,11 +236,25 @@ fn facts(events: &[Event]) -> Facts {
     let own = events.iter().rfind(|event| !matches!(event.what, What::Compared { .. }));
     facts.run.seconds = rounded(own.map_or(0.0, |event| event.at));
     facts.run.ended = facts.verdict.is_some();
+    facts.faults.sort_by(|one, other| one.begun.total_cmp(&other.begun));
     facts
 }
 
 impl Facts {
-    fn add(&mut self, Event { at, wall, what }: &Event) {
+    /// Why the run ended as it did. One that somebody stopped says when, however its log ends.
+    fn reason(&self) -> String {
+        let end = || format!("the log ends after {:.1} s, before the run's end", self.run.seconds);
+        let reason = self.reason.clone().unwrap_or_else(end);
+        match interrupted(&self.notices) {
+            Some(at) if self.verdict.is_none_or(|verdict| verdict == Verdict::Interrupted) => {
+                format!("interrupted at {at:.1} s by Ctrl-C or another signal; {reason}")
+            }
+            _ => reason,
+        }
+    }
+
+    fn add(&mut self, event: &Event) {
+        let Event { at, wall, what } = event;
         match what.clone() {
             What::RunStarted { run, version, scenario, path, .. } => {
                 self.run = Run { id: run, scenario, path, version, started: *wall, ..Run::default() };
@@ -235,14 +265,13 @@ impl Facts {
             }
             What::Settings { settings } => self.settings = settings,
             What::Compared { comparison } => self.comparisons.push(comparison),
-            What::Fault { step, verb, machine, service, heals, detail, begun, proof } => {
-                // Between the two the clock had hardly time to jump; if it did, the event is what is left.
-                let since = wall.duration_since(begun).as_secs_f64();
-                let begun = rounded(if (0.0..=*at).contains(&since) { at - since } else { *at });
+            What::Fault { step, verb, machine, service, heals, detail, proof, .. } => {
+                let begun = begun(event).unwrap_or(*at);
                 self.faults.push(Fault { at: *at, begun, step, verb, machine, service, heals, detail, proof });
             }
-            What::Violation { invariant, message } => {
-                self.violations.push(Violation { at: *at, invariant, message });
+            What::Violation { invariant, message, since } => {
+                let since = since.map(rounded).filter(|since| since < at);
+                self.violations.push(Violation { at: *at, invariant, message, since });
             }
             What::Notice { message } => self.notices.push(Notice { at: *at, message }),
             What::Unexplained { message, .. } => {
@@ -300,6 +329,19 @@ mod tests {
             assert_eq!(summary.verdict, verdict);
             assert!(summary.reason.contains(reason), "{}", summary.reason);
         }
+    }
+
+    #[test]
+    fn a_run_that_somebody_stopped_says_when_however_its_log_ends() {
+        let message = "interrupted: gathering the evidence and removing the machines".to_owned();
+        let mut events: Vec<_> = support::passed().into_iter().filter(|event| event.at < 79.0).collect();
+        let last = events.last().unwrap().clone();
+        events.push(Event { at: 79.5, what: What::Notice { message }, ..last });
+        let summary = Summary::of(&events);
+        assert_eq!(
+            summary.reason,
+            "interrupted at 79.5 s by Ctrl-C or another signal; the log ends after 79.5 s, before the run's end"
+        );
     }
 
     #[test]

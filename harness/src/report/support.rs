@@ -15,17 +15,17 @@ pub(crate) struct Log {
 
 /// A span of work with its whole life.
 pub(crate) struct Work<'a> {
-    phase: Phase,
-    title: &'a str,
-    from: f64,
-    to: Option<f64>,
-    machine: Option<&'a str>,
-    step: Option<usize>,
-    after: &'a [SpanId],
-    deadline: Option<f64>,
-    verdict: Verdict,
-    message: Option<&'a str>,
-    progress: &'a [(f64, &'a str)],
+    pub(crate) phase: Phase,
+    pub(crate) title: &'a str,
+    pub(crate) from: f64,
+    pub(crate) to: Option<f64>,
+    pub(crate) machine: Option<&'a str>,
+    pub(crate) step: Option<usize>,
+    pub(crate) after: &'a [SpanId],
+    pub(crate) deadline: Option<f64>,
+    pub(crate) verdict: Verdict,
+    pub(crate) message: Option<&'a str>,
+    pub(crate) progress: &'a [(f64, &'a str)],
 }
 
 /// Work that passes.
@@ -336,7 +336,7 @@ pub(crate) fn failed() -> Vec<Event> {
     let wait = Work { step: Some(3), progress: &LEASE, ..work(Phase::Scenario, "master2 is NotReady", 70.5, 160.5) };
     log.work(&Work { deadline: Some(90.0), verdict: Verdict::Failed, message: Some(message), ..wait });
     let (invariant, seen) = ("api: outage-below 15s".to_owned(), "no good answer for 15.1 s".to_owned());
-    log.add(158.0, What::Violation { invariant, message: seen });
+    log.add(158.0, What::Violation { invariant, message: seen, since: None });
     let (machine, error) = ("master2".to_owned(), Some("connection refused".to_owned()));
     log.add(72.0, etcd(machine, None, error));
     log.clean_up(160.6);
@@ -351,7 +351,7 @@ pub(crate) fn violated() -> Vec<Event> {
     log.bring_up();
     log.kill();
     let (invariant, message) = ("api: outage-below 15s".to_owned(), "no good answer for 15.1 s");
-    log.add(158.0, What::Violation { invariant, message: message.to_owned() });
+    log.add(158.0, What::Violation { invariant, message: message.to_owned(), since: Some(142.9) });
     log.step(3, "master2 is NotReady", (70.5, 158.0), Verdict::Failed, message);
     log.clean_up(158.1);
     log.end(167.0, Verdict::Failed, &format!("step 4 (line 15, master2 is NotReady): {message}"));

@@ -9,11 +9,12 @@ use crate::pack;
 use super::around::around;
 use super::cause::{Cause, called, commands};
 use super::critical::CriticalPath;
+use super::faults::entries;
 use super::paint::Paint;
-use super::rows::{Row, rows};
+use super::rows::{Row, rows, scope};
 use super::span::{Outcome, Step};
 pub use super::words::time;
-use super::words::{fault, label, limit, mark, moment, numbered};
+use super::words::{began, label, left, limit, mark, moment, numbered};
 use super::{History, Summary};
 
 /// The least that is left of a step's title on a narrow terminal.
@@ -33,7 +34,10 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
     let summary = history.summary();
     let paint = Paint { color: style.color };
     let run = &summary.run;
-    let mut lines = vec![format!("{}  run {}  {}", paint.bold(&run.scenario), run.id, paint.dim(&run.path))];
+    let mut lines = vec![
+        format!("{}  run {}  {}", paint.bold(&run.scenario), run.id, paint.dim(&run.path)),
+        format!("began at {}", began(run)),
+    ];
     if let Some(provider) = &summary.provider {
         lines.push(format!("on {}: {}", provider.name, provider.reason));
     }
@@ -42,20 +46,12 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
         lines.extend([String::new(), paint.bold("Steps")]);
         lines.extend(step_lines(&summary.steps, style));
     }
-    let injected: Vec<String> = summary
-        .faults
-        .iter()
-        .map(|it| {
-            format!(
-                "{:>9}  {}: {}",
-                moment(it.at),
-                paint.fault(&fault(&it.verb, it.service.as_deref(), &it.machine, it.detail.as_deref())),
-                it.proof
-            )
+    let injected: Vec<String> = entries(&summary)
+        .into_iter()
+        .map(|it| match it.violated {
+            true => format!("{:>9}  {}", moment(it.at), paint.alarm(&format!("{}: {}", it.what, it.proof))),
+            false => format!("{:>9}  {}: {}", moment(it.at), paint.fault(&it.what), it.proof),
         })
-        .chain(summary.violations.iter().map(|it| {
-            format!("{:>9}  {}", moment(it.at), paint.alarm(&format!("violated {}: {}", it.invariant, it.message)))
-        }))
         .collect();
     section(&mut lines, paint, "Faults and violations", injected);
     let notes = summary.notices.iter().map(|it| format!("{:>9}  {}", moment(it.at), it.message)).collect();
@@ -119,7 +115,7 @@ fn number_lines(summary: &Summary) -> Vec<String> {
         let more = if row.more.is_empty() { String::new() } else { format!("  ({})", row.more) };
         format!("{:<names$}  {:>values$}{more}", row.name, row.value)
     };
-    rows.iter().map(line).collect()
+    rows.iter().map(line).chain(scope(summary)).collect()
 }
 
 fn path_lines(path: &CriticalPath, paint: Paint) -> Vec<String> {
@@ -140,11 +136,15 @@ pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Pat
     let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
     let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
     lines.extend(wrapped(&summary.reason, "  ", style.width));
+    let cause = Cause::of(summary);
+    lines.extend(cause.map(|cause| paint.dim(&format!("  {}", cause.place(summary)))));
+    lines.extend(left(&summary.run).into_iter().flat_map(|left| wrapped(left, "  ", style.width)));
     let around = around(events, summary);
     if !around.is_empty() {
         lines.extend([String::new(), paint.bold("What happened around it")]);
         let room = style.width.map(|width| width.saturating_sub(13));
-        lines.extend(around.iter().map(|it| format!("  {:>9}  {}", moment(it.at), cut(&it.text, room))));
+        let line = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        lines.extend(around.iter().map(|it| format!("  {:>9}  {}", moment(it.at), cut(&line(&it.text), room))));
     }
     if let Some(folder) = evidence {
         lines.extend([String::new(), format!("evidence  {}", folder.display())]);
@@ -154,7 +154,7 @@ pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Pat
             lines.extend(there.map(|path| format!("          {}", path.display())));
         }
     }
-    if let Some(cause) = Cause::of(summary) {
+    if let Some(cause) = cause {
         let commands = commands(events, summary, &cause, &called(summary, evidence));
         let heads = ["logs"].into_iter().chain(std::iter::repeat(""));
         lines.extend(heads.zip(commands).map(|(head, command)| format!("{head:<9} {command}")));

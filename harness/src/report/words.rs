@@ -1,10 +1,11 @@
 //! How events and times are said, the same wherever they are shown.
 
-use std::collections::BTreeMap;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{Phase, What};
+use crate::event::Phase;
 
 use super::span::Outcome;
+use super::summary::Run;
 
 /// A time to a tenth of a millisecond, which is what events are stamped to.
 pub(super) fn rounded(seconds: f64) -> f64 {
@@ -19,6 +20,27 @@ pub fn time(seconds: f64) -> String {
 /// A moment of the run, always to a tenth of a second.
 pub(super) fn moment(at: f64) -> String {
     format!("{at:.1} s")
+}
+
+/// What the host's clock showed at a moment of a run that started then, in UTC.
+pub(super) fn wall(started: Timestamp, at: f64, format: &str) -> String {
+    (started + SignedDuration::from_micros((at * 1e6).round() as i64)).strftime(format).to_string()
+}
+
+/// When a run began, by the host's clock.
+pub(super) fn began(run: &Run) -> String {
+    run.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A moment of a run with what the host's clock showed.
+pub(super) fn moment_and_wall(run: &Run, at: f64) -> String {
+    format!("{} ({} UTC)", moment(at), wall(run.started, at, "%H:%M:%S"))
+}
+
+/// What a log without an end leaves open, and who knows it.
+pub(super) fn left(run: &Run) -> Option<&'static str> {
+    const LEFT: &str = "whether its machines are still there is not in the log: `quorate ls` shows them, and `quorate clean` removes them";
+    (!run.ended).then_some(LEFT)
 }
 
 /// A time that somebody set, as `90s`, `5m` or `2m30s`: as it is written in a scenario.
@@ -65,87 +87,6 @@ pub(super) fn fault(verb: &str, service: Option<&str>, machine: &str, detail: Op
     match service {
         Some(service) => format!("{verb} {service} on {machine}{detail}"),
         None => format!("{verb} {machine}{detail}"),
-    }
-}
-
-/// What a change of the cluster or of its machines is, in one line; nothing for what happens all the time.
-pub(super) fn describe(what: &What) -> Option<String> {
-    let because = |error: &Option<String>| error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-    Some(match what {
-        What::Machine { machine, state, proof } => format!("machine {machine} is {state} ({proof})"),
-        What::Fault { verb, machine, service, heals, detail, proof, .. } => {
-            let kind = if *heals { "healed: " } else { FAULT };
-            format!("{kind}{} ({proof})", fault(verb, service.as_deref(), machine, detail.as_deref()))
-        }
-        What::Node { node, ready, reason, .. } => match ready.as_str() {
-            "True" => format!("node {node} is Ready"),
-            "absent" => format!("node {node} is absent"),
-            _ => format!("node {node} is NotReady ({reason})"),
-        },
-        What::DaemonSet { name, exists: false, .. } => format!("DaemonSet {name} does not exist"),
-        What::DaemonSet { name, desired, ready, .. } => format!("DaemonSet {name}: {ready} of {desired} pods ready"),
-        What::Etcd { machine, healthy: true, leader: Some(leader), .. } => {
-            format!("etcd on {machine} is healthy and follows {leader}")
-        }
-        What::Etcd { machine, healthy: true, .. } => format!("etcd on {machine} is healthy"),
-        What::Etcd { machine, error, .. } => format!("etcd on {machine} is not healthy{}", because(error)),
-        What::Readyz { machine, ready: true, .. } => format!("the API server on {machine} is ready"),
-        What::Readyz { machine, error, .. } => format!("the API server on {machine} is not ready{}", because(error)),
-        What::Watch { of, connected: false, error } => format!("the watch of {of} was cut{}", because(error)),
-        What::Choice { part, name, machines, why, .. } => {
-            let called = name.as_ref().map_or(String::new(), |name| format!(", called {name},"));
-            format!("{part}{called} is {} ({why})", machines.join(", "))
-        }
-        What::ComponentLease { component, machine: Some(machine), .. } => format!("{component} of {machine} leads"),
-        What::ComponentLease { component, .. } => format!("nobody holds the lease of {component}"),
-        What::Stream { state, gap, .. } if state == "delivers" && *gap > 0.0 => {
-            format!("the watch of writes delivers again after {}", time(*gap))
-        }
-        What::Stream { state, .. } if state == "delivers" => return None,
-        What::Stream { state, .. } if state == "stalls" => "the watch of writes stalls".to_owned(),
-        What::Stream { error, .. } => format!("the watch of writes was cut{}", because(error)),
-        What::WritesAudit { server, acknowledged, lost, disordered, .. } => {
-            format!(
-                "{acknowledged} acknowledged writes read back from {server}: {lost} lost, {disordered} out of order"
-            )
-        }
-        What::Reach { of, failed, .. } if !failed.is_empty() => {
-            format!("pods of {of} do not reach each other: {}", failed.join("; "))
-        }
-        What::EtcdHash { revision, hashes } if hashes.values().any(|hash| Some(hash) != hashes.values().next()) => {
-            format!("etcd's members differ at revision {revision}")
-        }
-        What::Violation { invariant, message } => format!("violated {invariant}: {message}"),
-        What::Notice { message } => format!("note: {message}"),
-        What::Unexplained { message, .. } => format!("unexplained: {message}"),
-        _ => return None,
-    })
-}
-
-/// What was told last of each thing that is looked at anew for every check, whether or not it has changed.
-#[derive(Debug, Default)]
-pub(super) struct Told(BTreeMap<String, String>);
-
-impl Told {
-    /// What a change is, in one line, unless it was told already.
-    pub(super) fn describe(&mut self, what: &What) -> Option<String> {
-        if let What::Watch { of, connected, .. } = what {
-            // One that is cut fails again with each try to take it up.
-            let key = format!("watch {of}");
-            let known = if *connected { self.0.remove(&key) } else { self.0.insert(key, String::new()) };
-            return describe(what).filter(|_| known.is_none());
-        }
-        let text = describe(what)?;
-        let key = match what {
-            What::Etcd { machine, .. } => format!("etcd {machine}"),
-            What::Readyz { machine, .. } => format!("readyz {machine}"),
-            What::Reach { of, .. } => format!("reach {of}"),
-            _ => return Some(text),
-        };
-        (self.0.get(&key) != Some(&text)).then(|| {
-            self.0.insert(key, text.clone());
-            text
-        })
     }
 }
 

@@ -73,7 +73,7 @@ impl Monitor {
                 }
                 let found = guard_all(&invariants, &topology, &world.borrow(), *since, &guard);
                 if let Some((invariant, message)) = found {
-                    recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
+                    recorder.record(broken(invariant, &message, &world.borrow(), *since));
                     guard.send_modify(|guarded| guarded.violation = Some(message));
                 }
             }
@@ -135,7 +135,7 @@ impl Monitor {
             tokio::select! {
                 changed = world.changed() => if changed.is_err() { return Err(Unmet::Deadline("the log of events ended".into())) },
                 message = violated(&mut guarded) => return Err(Unmet::Violated(message)),
-                () = &mut deadline => return Err(Unmet::Deadline(self.explained(missing.said(), Some(check), since))),
+                () = &mut deadline => return Err(Unmet::Deadline(self.explained(&missing.said(), Some(check), since))),
                 () = cancel.cancelled() => return Err(Unmet::Cancelled),
             }
         }
@@ -157,7 +157,7 @@ impl Monitor {
         loop {
             let judgement = check.map(|check| check::judge(check, topology, &world.borrow_and_update(), since));
             if let Some(Judgement::NotYet(reason)) = judgement {
-                return Err(Unmet::Deadline(self.explained(reason, check, since)));
+                return Err(Unmet::Deadline(self.explained(&reason, check, since)));
             }
             tokio::select! {
                 () = &mut over => return Ok(()),
@@ -168,9 +168,9 @@ impl Monitor {
         }
     }
 
-    fn explained(&self, missing: String, check: Option<&Check>, since: f64) -> String {
+    fn explained(&self, missing: &str, check: Option<&Check>, since: f64) -> String {
         let more = check.and_then(|check| check::particulars(check, &self.world.borrow(), since));
-        more.map_or(missing.clone(), |more| format!("{missing}; {more}"))
+        more.map_or(missing.to_owned(), |more| format!("{missing}; {more}"))
     }
 
     /// Waits until every invariant was looked at, and returns what keeps them from having held all along. Figures over
@@ -207,12 +207,18 @@ impl Monitor {
             Some((invariant, check::final_violation(invariant, topology, &self.world.borrow(), since)?))
         };
         if let Some((invariant, message)) = invariants.iter().find_map(last) {
-            recorder.record(What::Violation { invariant: invariant.to_string(), message: message.clone() });
+            let since = self.armed.get().copied().unwrap_or_default();
+            recorder.record(broken(invariant, &message, &self.world.borrow(), since));
             return Some(message);
         }
         let unjudged = unjudged.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         (!unjudged.is_empty()).then(|| format!("it could never be seen whether this holds: {unjudged}"))
     }
+}
+
+fn broken(invariant: &Invariant, message: &str, world: &World, since: f64) -> What {
+    let since = check::began(invariant, world, since).map(|began| began.max(since));
+    What::Violation { invariant: invariant.to_string(), message: message.to_owned(), since }
 }
 
 /// Whether an event tells of the cluster, and not of the run itself.

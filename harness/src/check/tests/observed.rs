@@ -1,7 +1,7 @@
 //! Judgements of what the writer, the long watch, and the direct observers have seen.
 
 use super::*;
-use crate::check::final_violation;
+use crate::check::{began, final_violation};
 use crate::scenario::{Service, Share};
 
 impl Story {
@@ -83,7 +83,7 @@ fn members_agree_when_their_data_is_the_same_at_one_revision() {
 #[test]
 fn etcd_is_leaderless_when_no_member_follows_a_leader() {
     let check = Check::EtcdLeaderless;
-    Story::healthy().misses(&check, 10.0, &["the member on master1 follows the leader 1", "master3"]);
+    Story::healthy().misses(&check, 10.0, &["the member on master1 follows the member 1", "master3"]);
     let mut story = Story::healthy();
     for (at, master) in [(11.0, "master1"), (12.0, "master2"), (13.0, "master3")] {
         story.unknown(&check, 10.5, &format!("the member on {master} was not looked at"));
@@ -220,6 +220,25 @@ fn a_gap_of_a_watch_counts_from_when_it_is_watched() {
     let over = later.stream(31.0, "delivers", 21.0, 0, 0).sample(90.0, 90.1, true);
     assert!(violated(&below(20), &over, 0.0).is_some(), "what is over is not forgotten");
     assert_eq!(violated(&below(20), &over, 40.0), None);
+}
+
+#[test]
+fn a_violation_began_with_the_first_request_that_counts() {
+    let story = Story::default().sample(9.0, 9.5, false).sample(10.0, 11.0, true);
+    let story = story.sample(10.25, 14.25, false).sample(10.5, 10.75, false);
+    let when = |invariant: &Invariant| began(invariant, &story.0, 9.25).map(|at| format!("{at:.2}"));
+    for (invariant, expected) in [
+        (Invariant::ApiErrorShareBelow(Share(5.0)), Some("10.25")),
+        (Invariant::ApiOutageBelow(Duration::from_secs(1)), Some("10.25")),
+        (Invariant::ApiLatencyBelow(Duration::from_millis(500)), Some("10.00")),
+        (Invariant::ApiLatencyBelow(Duration::from_secs(2)), None),
+        (Invariant::WritesNoneLost, None),
+    ] {
+        assert_eq!(when(&invariant).as_deref(), expected, "{invariant}");
+    }
+    let away = Story::default().stream(10.0, "delivers", 0.0, 0, 0).stream(20.0, "delivers", 6.0, 0, 0);
+    let gap = |seconds| began(&Invariant::WatchGapBelow(Duration::from_secs(seconds)), &away.0, 9.0);
+    assert_eq!((gap(5), gap(7)), (Some(14.0), None));
 }
 
 #[test]

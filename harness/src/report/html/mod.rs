@@ -18,7 +18,6 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::{SignedDuration, Timestamp};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
@@ -30,9 +29,9 @@ use crate::event::{Event, What};
 
 use super::around::around;
 use super::cause::{self, Cause};
-use super::rows::rows;
+use super::rows::{rows, scope};
 use super::span::{Outcome, Span};
-use super::words::{limit, moment, phase, time};
+use super::words::{began, left, limit, moment, phase, time, wall};
 use super::{History, Summary};
 use bands::{Band, bands};
 use chart::{Chart, chart};
@@ -74,7 +73,9 @@ pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, miniji
         comparisons => summary.comparisons.iter().map(|it| compare::text::lines(it).join("\n")).collect::<Vec<_>>(),
         ticks => ticks(end),
         seed => seed(&history.events),
-        started => summary.run.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        started => began(&summary.run),
+        left => left(&summary.run),
+        scope => scope(&summary),
         end,
         style => Value::from_safe_string(STYLE.to_owned()),
         script => Value::from_safe_string(SCRIPT.to_owned()),
@@ -94,11 +95,6 @@ fn policy() -> String {
     format!(
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
     )
-}
-
-/// What the host's clock showed at a moment of the run.
-fn wall(started: Timestamp, at: f64, format: &str) -> String {
-    (started + SignedDuration::from_micros((at * 1e6).round() as i64)).strftime(format).to_string()
 }
 
 /// How an outcome looks: a class of report.css.

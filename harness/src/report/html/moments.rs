@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::event::{Event, What};
 use crate::report::Summary;
-use crate::report::words::{describe, label};
+use crate::report::span::{Outcome, Span};
+use crate::report::told::{Told, lines as told};
+use crate::report::words::label;
 
 use super::files::{Files, Link};
 
@@ -24,12 +26,12 @@ pub(super) struct Line {
 /// The list, and how many changes of the cluster it had no room for.
 pub(super) fn moments(events: &[Event], summary: &Summary, files: &Files) -> (Vec<Line>, usize) {
     let mut lines: Vec<Line> = steps(summary);
-    let (own, seen): (Vec<_>, Vec<_>) = events
-        .iter()
-        .filter_map(|event| {
-            let text = describe(&event.what)?;
-            let log = files.journal(machine(&event.what), event.at);
-            Some(Line { at: event.at, class: class(&event.what).to_owned(), text, log })
+    lines.extend(summary.spans.iter().filter_map(gone_wrong));
+    let (own, seen): (Vec<_>, Vec<_>) = told(&mut Told::of(events), events.iter())
+        .into_iter()
+        .map(|told| {
+            let log = files.journal(machine(told.what), told.at);
+            Line { at: told.at, class: class(told.what).to_owned(), text: told.text, log }
         })
         .partition(|line| !line.class.is_empty());
     lines.extend(own);
@@ -62,6 +64,19 @@ fn steps(summary: &Summary) -> Vec<Line> {
         });
     }
     lines
+}
+
+/// The end of work that is no step and came out badly.
+fn gone_wrong(span: &Span) -> Option<Line> {
+    let is_bad = span.step.is_none() && matches!(span.outcome, Outcome::Failed | Outcome::Broken);
+    let message = span.message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+    let text = format!("{}: {}{message}", span.outcome, label(None, span.machine.as_deref(), &span.title));
+    is_bad.then(|| Line {
+        at: span.end.unwrap_or(span.start),
+        class: super::class(span.outcome).to_owned(),
+        text,
+        log: None,
+    })
 }
 
 fn class(what: &What) -> &'static str {

@@ -6,7 +6,8 @@ use crate::event::{Event, Verdict, What};
 use crate::report::Summary;
 use crate::report::span::{Outcome, Step};
 use crate::report::summary::Violation;
-use crate::report::words::{describe, mark};
+use crate::report::told;
+use crate::report::words::mark;
 
 /// A line of the scenario's file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,7 +97,7 @@ pub(super) fn always(summary: &Summary, text: &str) -> Vec<Promise> {
 pub(super) fn steps(events: &[Event], summary: &Summary, text: &str) -> Vec<Told> {
     let chosen = |of: usize| {
         let choices = events.iter().filter(|it| matches!(it.what, What::Choice { step, .. } if step == of));
-        choices.filter_map(|it| describe(&it.what)).collect()
+        choices.filter_map(|it| told::Told::default().say(&it.what)).collect()
     };
     let count = text.lines().count();
     let told = |step: &Step| Told {

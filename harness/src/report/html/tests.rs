@@ -61,7 +61,7 @@ fn whatever_events_hold_is_text_and_nothing_else() {
     log.add(1.0, What::Watch { of: evil(), connected: false, error: Some(evil()) });
     log.add(1.0, What::Artifact { name: evil(), version: evil(), source: evil(), sha256: [(evil(), evil())].into() });
     log.add(1.0, What::Provider { name: evil(), reason: evil() });
-    log.add(1.0, What::Violation { invariant: evil(), message: evil() });
+    log.add(1.0, What::Violation { invariant: evil(), message: evil(), since: None });
     log.add(1.0, What::Notice { message: evil() });
     log.file(1.0, EVIL, "log", Some(EVIL), None);
     log.file(1.0, EVIL, "config", Some(EVIL), Some(EVIL));

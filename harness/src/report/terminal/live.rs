@@ -10,7 +10,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use crate::event::{Event, SpanId, Verdict, What};
 use crate::report::paint::Paint;
 use crate::report::text::{cut, wrapped};
-use crate::report::words::{Told, describe, label, limit, mark, numbered, phase, time};
+use crate::report::told::Told;
+use crate::report::words::{label, limit, mark, numbered, phase, time};
 
 use super::state::{Running, State};
 
@@ -69,7 +70,7 @@ impl Live {
             What::Fault { .. } => self.line(&self.paint.fault(&self.say("↯", event))),
             What::Violation { .. } | What::Unexplained { .. } => self.line(&self.paint.alarm(&self.say("✗", event))),
             What::Notice { .. } => self.line(&self.paint.dim(&self.say("·", event))),
-            what if self.verbose => match self.told.describe(what) {
+            _ if self.verbose => match self.told.describe(event) {
                 Some(text) => self.line(&self.paint.dim(&format!("  · {text}"))),
                 None => Ok(()),
             },
@@ -78,7 +79,7 @@ impl Live {
     }
 
     fn say(&self, mark: &str, event: &Event) -> String {
-        format!("  {mark} {}", describe(&event.what).unwrap_or_default())
+        format!("  {mark} {}", self.told.say(&event.what).unwrap_or_default())
     }
 
     fn start(&mut self, id: SpanId, event: &Event) -> Result<()> {

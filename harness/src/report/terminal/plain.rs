@@ -3,7 +3,8 @@
 use std::io::{Result, Write};
 
 use crate::event::{Event, SpanId, Verdict, What};
-use crate::report::words::{Told, describe, label, limit, mark, moment, phase, time};
+use crate::report::told::Told;
+use crate::report::words::{label, limit, mark, moment, phase, time};
 
 use super::state::{Running, State};
 
@@ -47,10 +48,10 @@ impl Plain {
                 self.ended(event.at, *span, *verdict, *took, message.as_deref(), out)?;
             }
             What::Fault { .. } | What::Violation { .. } | What::Unexplained { .. } | What::Notice { .. } => {
-                line(out, event.at, &format!("! {}", describe(&event.what).unwrap_or_default()))?;
+                line(out, event.at, &format!("! {}", self.told.say(&event.what).unwrap_or_default()))?;
             }
-            other if self.verbose => {
-                if let Some(text) = self.told.describe(other) {
+            _ if self.verbose => {
+                if let Some(text) = self.told.describe(event) {
                     line(out, event.at, &format!("  {text}"))?;
                 }
             }
