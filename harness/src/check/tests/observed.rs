@@ -90,7 +90,7 @@ fn etcd_is_leaderless_when_no_member_follows_a_leader() {
         story = story.etcd(at, master, Err("no answer within 2s"));
     }
     story.holds(&check, 10.5);
-    story.etcd(14.0, "master2", Ok(("2", 3))).misses(&check, 10.5, &["the member on master2 follows the leader 2"]);
+    story.etcd(14.0, "master2", Ok(("2", 3))).misses(&check, 10.5, &["the member on master2 follows the member 2"]);
 }
 
 #[test]
