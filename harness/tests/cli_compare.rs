@@ -91,7 +91,7 @@ fn what_cannot_be_compared_exits_with_two_and_says_why() {
     state.baseline(&before);
     for (args, message) in [
         (vec!["compare", "b.yaml", &other[0]], "runs of scenario other cannot be held against those of scenario kill"),
-        (vec!["compare", "b.yaml", "20260301"], "no run that passed is left to compare"),
+        (vec!["compare", "b.yaml", "20260301"], "no verdict: run 20260301-000000-0000 is failed"),
         (vec!["compare", "nowhere.yaml", &before[0]], "nowhere.yaml: No such file"),
         (vec!["compare", &before[0], "zz"], "no run's id begins with `zz`"),
         (vec!["baseline", "c.yaml", &before[0], &other[0]], "one is of scenario kill and one of other"),

@@ -17,7 +17,8 @@ use super::which;
 ///
 /// Runs that did not pass are left out; where none of a side has passed, they are only shown side by side, without a verdict.
 ///
-/// Exit code 0: no regression, or too few runs to tell; 2: cannot be compared; 3: worse than is allowed.
+/// Exit code 0: no regression, or too few runs to tell; 2: cannot be compared, or only shown side by side; 3: worse than is
+/// allowed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What they are held against: a baseline's file (.yaml, .yml), or runs with commas between them.
@@ -46,7 +47,12 @@ enum Format {
 pub(crate) fn run(args: &Args) -> ExitCode {
     match beside(args) {
         Ok(None) => {}
-        Ok(Some(lines)) => return super::written(shown(&lines, args.format)),
+        Ok(Some(lines)) => {
+            return match shown(&lines, args.format) {
+                Ok(()) => ExitCode::from(Verdict::Broken.exit_code()),
+                Err(error) => super::complain(&error.to_string()),
+            };
+        }
         Err(error) => return super::complain(&error.to_string()),
     }
     match compare(args) {
