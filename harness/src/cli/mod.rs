@@ -85,7 +85,7 @@ fn log_if_asked() {
 }
 
 fn wait(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => complain(&format!("no runtime can be had: {error}")),
     }

@@ -20,7 +20,7 @@ pub(super) struct Initialised {
     pub(super) ca_hash: String,
 }
 
-/// Initialises the cluster and fetches its administrator's credentials, and etcd's if the master has a member.
+/// Initialises the cluster and fetches an administrator's credentials, and etcd's if the master has a member.
 pub(super) async fn init(
     provisioner: &Provisioner,
     machine: &Machine,
@@ -32,7 +32,8 @@ pub(super) async fn init(
         provisioner.upload(machine, "/etc/kubernetes/kubeadm.yaml", "600", &config).await?;
         let args = [kubeadm::IGNORED, kubeadm::SKIPPED];
         provisioner.script(machine, "init", include_str!("init.sh"), &args, DEADLINE).await?;
-        fetch(provisioner, machine, "/etc/kubernetes/admin.conf", &provisioner.access.kubeconfig()).await?;
+        provisioner.script(machine, "credentials", include_str!("credentials.sh"), &[], DEADLINE).await?;
+        fetch(provisioner, machine, "/etc/kubernetes/quorate.conf", &provisioner.access.kubeconfig()).await?;
         if !provisioner.topology.external_etcd() {
             fetch_credentials(provisioner, machine).await?;
         }
