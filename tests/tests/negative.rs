@@ -128,7 +128,7 @@ fn an_api_server_without_etcd_is_named() {
 
 #[test]
 fn a_leader_that_should_not_be_is_named() {
-    fails("leader-in-spite-of-all.yaml", &["step 1", "the member on master1 follows the leader"]);
+    fails("leader-in-spite-of-all.yaml", &["step 1", "the member on master1 leads"]);
 }
 
 #[test]

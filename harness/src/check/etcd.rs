@@ -90,9 +90,10 @@ pub(super) fn leaderless(topology: &Topology, world: &World, since: f64) -> Judg
         let Some(member) = member else {
             return Judgement::Unknown(format!("the member on {name} was not looked at since the step began"));
         };
-        missing.extend(
-            member.leader.as_ref().map(|leader| format!("the member on {name} follows {}", called(world, leader))),
-        );
+        missing.extend(member.leader.as_ref().map(|leader| match member.member.as_ref() == Some(leader) {
+            true => format!("the member on {name} leads"),
+            false => format!("the member on {name} follows {}", called(world, leader)),
+        }));
     }
     unless(&missing)
 }
