@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::check::names::{COMPONENT_LEASES, NODES, PODS};
 use crate::event::{Event, Phase, What};
 use crate::report::span::Span;
 
 use super::bands::Band;
+use super::blind::{Cut, cuts, unseen};
 use super::piece::{Piece, Row, Track, stacked, thinned};
 
 /// A machine with all that is drawn of it.
@@ -28,6 +30,18 @@ enum Part {
     Pod(String),
 }
 
+impl Part {
+    /// The watch that tells of it. What is asked directly has none.
+    fn watch(&self) -> Option<&'static str> {
+        match self {
+            Part::Node => Some(NODES),
+            Part::Lease(_) => Some(COMPONENT_LEASES),
+            Part::Pod(_) => Some(PODS),
+            Part::Machine | Part::Etcd | Part::Api => None,
+        }
+    }
+}
+
 type Tracks = BTreeMap<String, BTreeMap<Part, Track>>;
 
 /// The lanes of all machines that events tell of. What the cluster was seen to be is drawn for as long as it was watched.
@@ -40,12 +54,15 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
     for event in events {
         turn(&mut tracks, event);
     }
+    let cuts = cuts(events, watched);
     let lanes = tracks.into_iter().map(|(name, mut parts)| {
         if let Some(track) = parts.remove(&Part::Machine) {
             parts.insert(Part::Machine, cut_off(track, &name, bands, watched));
         }
         let mut rows: Vec<Row> = Vec::new();
         for (part, track) in parts {
+            let cut: Vec<&Cut> = cuts.iter().filter(|cut| part.watch() == Some(cut.of)).collect();
+            let track = unseen(track, &cut, watched);
             let (label, class) = match part {
                 Part::Machine => ("machine".to_owned(), "machine"),
                 Part::Node => ("node".to_owned(), "node"),
@@ -351,6 +368,20 @@ mod tests {
         assert_eq!(rows(&events, "m2")[0].1, [(1.0, 9.0, "down".to_owned()), (9.0, 9.0, "up".to_owned())]);
         events.retain(|event| !matches!(event.what, What::SpanStarted { .. } | What::SpanEnded { .. }));
         assert_eq!(rows(&events, "m1")[1].1, [(2.0, 9.0, "up".to_owned())], "without cleaning up, to the end");
+    }
+
+    #[test]
+    fn what_a_watch_tells_of_is_not_known_while_it_is_cut() {
+        let mut log = Log::new("cut");
+        log.node(1.0, "m1", "True");
+        log.etcd(1.0, "m1", "a", "a");
+        log.watch(4.0, "nodes", Some("refused"));
+        log.watch(7.0, "nodes", None);
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let drawn: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.1, it.2.as_str())).collect();
+        assert_eq!(drawn, [(1.0, 4.0, "up"), (4.0, 7.0, "unknown"), (7.0, 9.0, "up")]);
+        assert_eq!(rows[1].1, [(1.0, 9.0, "up leads".to_owned())], "members are asked directly");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! so every text is escaped, and the page forbids its browser to load anything and to run any script but its own.
 
 mod bands;
+mod blind;
 mod chart;
 mod files;
 mod lanes;
@@ -166,6 +167,8 @@ struct Failure {
     title: String,
     around: Vec<(f64, String)>,
     logs: Vec<Link>,
+    /// Whether a browser can open any of them at that moment.
+    opened: bool,
     /// What to say at a terminal to read more.
     commands: Vec<String>,
 }
@@ -234,6 +237,7 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let (machines, _) = cause::machines(events, summary, &cause);
     let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
     let invariant = cause.violation.map(|violation| violation.invariant.clone());
+    let logs = logs(files, &machines, from, cause.at);
     let line = |invariant: &String| summary.always.iter().find(|it| it.invariant == *invariant).map(|it| it.line);
     Some(Failure {
         at: cause.at,
@@ -242,7 +246,8 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
         step: step.map(|step| (step.step + 1, step.line)),
         title: cause.span.map_or_else(String::new, title),
         around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
-        logs: logs(files, &machines, from, cause.at),
+        opened: logs.iter().any(Link::opens),
+        logs,
         commands: cause::commands(events, summary, &cause, &summary.run.id),
     })
 }
