@@ -226,7 +226,11 @@ mod tests {
         let files = files_in(Some(folder.path()));
         let link = files.journal(Some("m1"), 70.5).unwrap();
         assert_eq!(link.href, "./machines/m1/journal.txt.gz");
-        assert_eq!((link.label.as_str(), link.opens()), ("machines/m1/journal.txt.gz", false), "nothing opens it there");
+        assert_eq!(
+            (link.label.as_str(), link.opens()),
+            ("machines/m1/journal.txt.gz", false),
+            "nothing opens it there"
+        );
         assert_eq!(link.read_by.as_deref(), Some("quorate logs 20261123-0601-k3x9 m1 --around 70.5s"));
         let read_by: Vec<_> = files.about(Some("m1"), 4.0, 10.0).into_iter().map(|link| link.read_by).collect();
         let journal = "quorate logs 20261123-0601-k3x9 m1 --around 10.0s".to_owned();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::check::names::{COMPONENT_LEASES, NODES, PODS};
 use crate::event::{Event, Phase, What};
 use crate::report::span::Span;
+use crate::report::told::Told;
 
 use super::bands::Band;
 use super::blind::{Cut, cuts, unseen};
@@ -51,8 +52,9 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
     for machine in spans.iter().filter_map(|span| span.machine.as_ref()).chain(bands.iter().map(|band| &band.machine)) {
         tracks.entry(machine.clone()).or_default();
     }
+    let told = Told::of(events);
     for event in events {
-        turn(&mut tracks, event);
+        turn(&mut tracks, &told, event);
     }
     let cuts = cuts(events, watched);
     let lanes = tracks.into_iter().map(|(name, mut parts)| {
@@ -157,20 +159,21 @@ fn cut_off(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
     track
 }
 
-fn turn(tracks: &mut Tracks, event: &Event) {
+fn turn(tracks: &mut Tracks, told: &Told, event: &Event) {
     let at = event.at;
+    let said = || told.say(&event.what).unwrap_or_default();
     let mut track = |machine: &str, part, class: &str, short: &str, title: String| {
         tracks.entry(machine.to_owned()).or_default().entry(part).or_default().turn(at, class, short, title);
     };
     match &event.what {
-        What::Machine { machine, state, proof } => {
+        What::Machine { machine, state, .. } => {
             let class = match state.as_str() {
                 "running" => "up",
                 "paused" => "paused",
                 "absent" => "",
                 _ => "down",
             };
-            track(machine, Part::Machine, class, state, format!("machine {machine} is {state}: {proof}"));
+            track(machine, Part::Machine, class, state, said());
         }
         What::Node { node, ready, reason, .. } => {
             let (class, short) = match ready.as_str() {
@@ -180,19 +183,17 @@ fn turn(tracks: &mut Tracks, event: &Event) {
             };
             track(node, Part::Node, class, short, format!("node {node} is {short} ({reason})"));
         }
-        What::Etcd { machine, healthy, member, leader, error, .. } => {
+        What::Etcd { machine, healthy, member, leader, .. } => {
             let (class, short) = match (healthy, member.is_some() && member == leader) {
                 (true, true) => ("up leads", "leader"),
                 (true, false) => ("up", "follows"),
                 (false, _) => ("down", "not healthy"),
             };
-            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-            track(machine, Part::Etcd, class, short, format!("etcd on {machine}: {short}{error}"));
+            track(machine, Part::Etcd, class, short, said());
         }
-        What::Readyz { machine, ready, error, .. } => {
+        What::Readyz { machine, ready, .. } => {
             let (class, short) = if *ready { ("up", "ready") } else { ("down", "not ready") };
-            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-            track(machine, Part::Api, class, short, format!("the API server on {machine} is {short}{error}"));
+            track(machine, Part::Api, class, short, said());
         }
         What::Pod { owner, pod, node: Some(node), phase, ready, terminating, .. } => {
             let (class, short) = match (phase.as_str(), ready, terminating) {

@@ -32,6 +32,7 @@ use super::around::around;
 use super::cause::{self, Cause};
 use super::rows::{rows, scope};
 use super::span::{Outcome, Span};
+use super::told::tidy;
 use super::words::{began, left, limit, moment, phase, time, wall};
 use super::{History, Summary};
 use bands::{Band, bands};
@@ -281,7 +282,7 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
     let mut watches: std::collections::BTreeMap<&str, Track> = std::collections::BTreeMap::new();
     for event in events {
         let What::Watch { of, connected, error } = &event.what else { continue };
-        let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+        let error = error.as_ref().map_or(String::new(), |error| format!(": {}", tidy(error)));
         let class = if *connected { "" } else { "down" };
         watches.entry(of).or_default().turn(event.at, class, "", format!("the watch of {of} is cut{error}"));
     }
@@ -294,7 +295,7 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
     let violated = summary.violations.iter();
     let violated =
         violated.map(|it| at_once(it.at, "mark failed", format!("violated {}: {}", it.invariant, it.message)));
-    let noted = summary.notices.iter().map(|it| at_once(it.at, "mark note", it.message.clone()));
+    let noted = summary.notes().map(|it| at_once(it.at, "mark note", it.message.clone()));
     let mut rows: Vec<Row> = numbered("watches cut", "watch", stacked(thinned(cuts, end))).collect();
     rows.extend([
         Row { name: "violations".to_owned(), class: "marks".to_owned(), pieces: violated.collect() },
