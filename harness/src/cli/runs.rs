@@ -161,7 +161,7 @@ mod tests {
         assert!(last(None).ends_with(reason), "{}", last(None));
         assert!(last(Some(120)).ends_with("  4 s  step 4 (line 15): master…"), "{}", last(Some(120)));
         assert_eq!(last(Some(80)), "r1   2026-01-01 00:00  kill      failed     2m  step 4 (line 15): master2 was s…");
-        assert_eq!(last(Some(70)), "r1   2026-01-01 00:00  kill      failed  step 4 (line 15): master2 w…");
+        assert_eq!(last(Some(70)), "r1   2026-01-01 00:00  kill      failed   step 4 (line 15): master2 w…");
         assert_eq!(last(Some(50)), "r1   2026-01-01 00:00  kill      failed     2m");
         assert!(
             [50, 70, 80, 120, 200].into_iter().all(|width| {

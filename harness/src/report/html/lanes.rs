@@ -267,7 +267,8 @@ mod tests {
             row("node"),
             [
                 (47.0, 52.0, "down".to_owned()),
-                (52.0, 116.0, "up".to_owned()),
+                (52.0, 80.0, "up".to_owned()),
+                (80.0, 116.0, "unknown".to_owned()),
                 (116.0, 134.1, "down".to_owned()),
                 (134.1, 134.3, "up".to_owned())
             ]
