@@ -14,6 +14,12 @@ use crate::comparison::Comparison;
 /// The version of the format of `events.jsonl`. It grows when a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
 
+/// How the notice begins that says how to look at a cluster, which holds until its machines are removed.
+pub(crate) const LOOK: &str = "the cluster can be looked at: ";
+
+/// The title of the work that removes a run's machines.
+pub(crate) const REMOVE: &str = "remove the machines";
+
 /// One line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

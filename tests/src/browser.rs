@@ -32,6 +32,9 @@ pub const DESK: Screen = Screen { width: 1400, height: 900, phone: false, dark: 
 /// A screen in a hand.
 pub const PHONE: Screen = Screen { width: 390, height: 844, phone: true, dark: true };
 
+/// The narrowest screen in a hand.
+pub const NARROW: Screen = Screen { width: 320, height: 844, phone: true, dark: false };
+
 /// A browser with one page.
 #[derive(Debug)]
 pub struct Browser {
@@ -93,14 +96,19 @@ impl Browser {
 
     /// Opens a file and waits until it is loaded.
     pub fn open(&mut self, file: &Path, screen: Screen) {
-        let Screen { width, height, phone, dark } = screen;
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
-        self.call("Emulation.setDeviceMetricsOverride", &metrics);
-        self.call("Emulation.setTouchEmulationEnabled", &json!({ "enabled": phone }));
-        self.media("", dark);
+        self.turn(screen);
+        self.call("Emulation.setTouchEmulationEnabled", &json!({ "enabled": screen.phone }));
+        self.media("", screen.dark);
         let navigated = self.call("Page.navigate", &json!({ "url": format!("file://{}", file.display()) }));
         assert_eq!(navigated.get("errorText"), None, "{}", file.display());
         self.until("Page.loadEventFired");
+    }
+
+    /// Shows the page that is open on a screen of another size, as that of a phone which is turned.
+    pub fn turn(&mut self, screen: Screen) {
+        let Screen { width, height, phone, .. } = screen;
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone });
+        self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
     /// Shows the page as on `medium`, such as `print`, or on a screen if that is empty.

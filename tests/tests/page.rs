@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quorate::event::Verdict;
-use quorate_scenarios::browser::{Browser, DESK, PHONE};
+use quorate_scenarios::browser::{Browser, DESK, NARROW, PHONE, Screen};
 use quorate_scenarios::story::{self, jsonl, short};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -145,7 +145,7 @@ fn every_verdict_is_read_at_the_first_glance_on_every_screen() {
     let killed = ("in the middle of line".to_owned(), cut[..cut.len() / 2].to_vec());
     for (words, log) in logs.into_iter().chain([killed]) {
         let (_folder, page) = page(&log);
-        for screen in [DESK, PHONE] {
+        for screen in [DESK, PHONE, NARROW] {
             browser.open(&page, screen);
             let header = "document.querySelector('header')";
             let said = browser.eval(&format!("{header}.innerText")).as_str().unwrap().to_lowercase();
@@ -156,6 +156,98 @@ fn every_verdict_is_read_at_the_first_glance_on_every_screen() {
             assert!(wide <= f64::from(screen.width), "{words}: the page is {wide} wide on {screen:?}");
             assert_eq!(browser.console(), Vec::<String>::new(), "{words}");
         }
+    }
+}
+
+/// Waits until the page has drawn what it was asked to.
+fn settled(browser: &mut Browser) {
+    browser.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+}
+
+#[test]
+fn a_time_leads_to_its_moment_and_to_what_happened_then_by_keyboard_too() {
+    let (folder, mut browser) = opened(&jsonl(&short(Verdict::Failed).events()));
+    for screen in [DESK, PHONE] {
+        browser.open(&folder.path().join("report.html"), screen);
+        browser.eval(
+            "[...document.querySelectorAll('.moments tr')].find((it) => it.textContent.includes('node master2 is NotReady'))
+                .querySelector('a.at').focus()",
+        );
+        browser.press("Enter");
+        settled(&mut browser);
+        let focused = browser.eval("document.activeElement.getAttribute('aria-label')");
+        assert!(focused.as_str().unwrap().contains("node master2 is NotReady"), "{screen:?}: {focused}");
+        let said = browser.eval("document.querySelector('.said').textContent");
+        assert!(said.as_str().unwrap().starts_with("55.0 s, nearest to it: node master2"), "{screen:?}: {said}");
+        let seen = browser.eval(
+            "(() => { const [piece, panel, cursor, scroller] = [document.activeElement, ...['.panel', '.cursor', '.scroller']
+                    .map((it) => document.querySelector(it))].map((it) => it.getBoundingClientRect());
+                return piece.top >= 0 && piece.bottom <= panel.top && cursor.left >= scroller.left
+                    && cursor.left <= scroller.right; })()",
+        );
+        assert_eq!(seen, true, "it is in view on {screen:?}");
+    }
+}
+
+#[test]
+fn a_label_is_whole_or_not_there() {
+    let (folder, mut browser) = opened(&jsonl(&short(Verdict::Failed).events()));
+    const LABELS: &str = "[...document.querySelectorAll('.piece > span')].map((it) =>
+            [it.textContent, it.getBoundingClientRect(), it.parentNode.getBoundingClientRect()])
+        .filter(([, label, bar]) => label.top < bar.bottom - 2)";
+    for screen in [DESK, PHONE, NARROW] {
+        browser.open(&folder.path().join("report.html"), screen);
+        browser.eval("document.querySelector('[data-zoom=all]').click()");
+        let cut = browser
+            .eval(&format!("{LABELS}.filter(([, label, bar]) => label.right > bar.right + 0.5).map(([it]) => it)"));
+        assert_eq!(cut, Value::Array(vec![]), "{screen:?}");
+        let there = browser.eval(&format!("{LABELS}.length"));
+        assert!(there.as_u64().unwrap() > 5, "{there} on {screen:?}");
+    }
+}
+
+#[test]
+fn a_phone_that_is_turned_shows_the_same_moments() {
+    let (folder, mut browser) = opened(&jsonl(&short(Verdict::Failed).events()));
+    browser.open(&folder.path().join("report.html"), PHONE);
+    browser.eval("document.querySelector('[data-zoom=at]').click()");
+    let in_view = |browser: &mut Browser| -> Vec<f64> {
+        settled(browser);
+        let view = browser.eval(
+            "(() => { const track = document.querySelector('.axis .track').getBoundingClientRect();
+                const view = document.querySelector('.scroller').getBoundingClientRect();
+                const names = document.querySelector('.axis .name').getBoundingClientRect();
+                const from = track.top < names.bottom - 1 ? names.right : view.left;
+                return [from, view.right].map((x) => 100 * (x - track.left) / track.width); })()",
+        );
+        view.as_array().unwrap().iter().map(|it| it.as_f64().unwrap()).collect()
+    };
+    let before = in_view(&mut browser);
+    for screen in [Screen { width: 844, height: 390, ..PHONE }, PHONE] {
+        browser.turn(screen);
+        let after = in_view(&mut browser);
+        let near = before.iter().zip(&after).all(|(one, other)| (one - other).abs() < 1.0);
+        assert!(near, "{before:?} became {after:?} on {screen:?}");
+    }
+}
+
+#[test]
+fn a_keyboard_gets_to_the_timeline_at_once_and_sees_where_it_is() {
+    let (_folder, mut browser) = opened(&jsonl(&short(Verdict::Failed).events()));
+    browser.press("Tab");
+    browser.press("Tab");
+    assert_eq!(browser.eval("document.activeElement.textContent"), "Skip to the timeline");
+    browser.press("Enter");
+    settled(&mut browser);
+    assert_eq!(browser.eval("document.activeElement.id"), "tracks");
+    for _ in 0..15 {
+        browser.press("Tab");
+        let covered = browser.eval(
+            "(() => { const [piece, panel] = [document.activeElement, document.querySelector('.panel')];
+                return piece.matches('.piece') && piece.getBoundingClientRect().bottom > panel.getBoundingClientRect().top; })()",
+        );
+        let focused = browser.eval("document.activeElement.ariaLabel");
+        assert_eq!(covered, false, "{focused} is under what is said of it");
     }
 }
 

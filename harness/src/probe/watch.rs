@@ -70,7 +70,7 @@ struct Known<K> {
 }
 
 impl Watch {
-    /// Watches until cancelled, and lists everything anew after each nudge.
+    /// Watches until cancelled, and lists everything anew after each nudge and each cut.
     async fn run<K>(mut self, api: Api<K>, tell: Tell<K>)
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
@@ -104,6 +104,9 @@ impl Watch {
                             () = self.cancel.cancelled() => return,
                             () = tokio::time::sleep(PAUSE) => {}
                         }
+                        // A watch that goes on where it was cut says nothing until something changes: only a new list
+                        // tells that it is back.
+                        break;
                     }
                 }
             }
@@ -217,6 +220,9 @@ fn pod(pod: &Pod, gone: bool) -> Option<What> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
     use super::*;
 
     fn owner_of(kind: &str, name: &str, hash: Option<&str>) -> Option<String> {
@@ -232,6 +238,59 @@ mod tests {
             What::Pod { owner, .. } => Some(owner),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// An API server without any nodes that refuses the first watch of them and holds the next ones.
+    fn refuses_once() -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let mut held = Vec::new();
+            let mut refused = false;
+            for mut stream in listener.incoming().flatten() {
+                let lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+                let head: Vec<String> = lines.collect();
+                let is_watch = head.first().is_some_and(|line| line.contains("watch=true"));
+                let (status, body) = match (is_watch, refused) {
+                    (true, true) => {
+                        held.push(stream);
+                        continue;
+                    }
+                    (true, false) => {
+                        ("403 Forbidden", r#"{"status":"Failure","message":"not now","reason":"Forbidden","code":403}"#)
+                    }
+                    (false, _) => (
+                        "200 OK",
+                        r#"{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}"#,
+                    ),
+                };
+                refused |= is_watch;
+                let length = body.len();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                );
+            }
+        });
+        Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_was_cut_says_when_it_is_back() {
+        let (_sender, nudge) = tokio::sync::watch::channel(0);
+        let (recorder, cancel) = (Recorder::unwritten(), CancellationToken::new());
+        let mut events = recorder.follow();
+        let watch = Watch { of: NODES, recorder, nudge, cancel: cancel.clone() };
+        let watching = tokio::spawn(watch.run(Api::all(refuses_once()), node));
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            let event = tokio::time::timeout(Duration::from_secs(30), events.recv()).await;
+            let event = event.unwrap_or_else(|_| panic!("nothing after {told:?}")).unwrap();
+            told.extend(if let What::Watch { connected, .. } = event.what { Some(connected) } else { None });
+        }
+        assert_eq!(told, [true, false, true]);
+        cancel.cancel();
+        watching.await.unwrap();
     }
 
     #[test]

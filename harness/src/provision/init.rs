@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::context::{ProvisionError, Provisioner, StepError};
 use super::kubeadm;
-use crate::event::SpanId;
+use crate::event::{LOOK, SpanId};
 use crate::scenario::Machine;
 
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -42,9 +42,7 @@ pub(super) async fn init(
     };
     let (span, ca_hash) = provisioner.step("initialise the cluster", Some(machine), after, DEADLINE, work).await?;
     let kubeconfig = provisioner.access.kubeconfig();
-    provisioner
-        .recorder
-        .notice(format!("the cluster can be looked at: kubectl --kubeconfig {} get nodes", kubeconfig.display()));
+    provisioner.recorder.notice(format!("{LOOK}kubectl --kubeconfig {} get nodes", kubeconfig.display()));
     Ok(Initialised { span, ca_hash })
 }
 

@@ -36,7 +36,7 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
     text.push_str(&table("What happened around it", "| At | |\n|---:|---|", &around));
     text.push_str(&table("Faults", "| At | Fault | Proof |\n|---:|---|---|", &faults(&summary)));
     let notes: Vec<String> =
-        summary.notices.iter().map(|it| format!("| {} | {} |", moment(it.at), plain(&it.message))).collect();
+        summary.notes().map(|it| format!("| {} | {} |", moment(it.at), plain(&it.message))).collect();
     text.push_str(&table("Notes", "| At | |\n|---:|---|", &notes));
     text.push_str(&table("Key numbers", "| | | |\n|---|---:|---|", &numbers(&summary)));
     text.extend(scope(&summary).map(|scope| format!("{}.\n\n", plain(&scope))));

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::Comparison;
-use crate::event::{Event, Phase, Verdict, What};
+use crate::event::{Event, LOOK, Phase, REMOVE, Verdict, What};
 
 use super::always::{Always, always};
 use super::api::{Api, api};
@@ -205,6 +205,20 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// The notices that still hold: how to look at a cluster is of no use once its machines are removed.
+    pub(super) fn notes(&self) -> impl Iterator<Item = &Notice> {
+        self.notices.iter().filter(|notice| !self.is_over(&notice.message))
+    }
+
+    /// Whether a notice was true only while the machines were there, and they are gone.
+    pub(super) fn is_over(&self, notice: &str) -> bool {
+        let removed = |span: &Span| span.phase == Phase::CleanUp && span.title == REMOVE;
+        notice.starts_with(LOOK)
+            && self.spans.iter().any(|span| removed(span) && span.outcome == Verdict::Passed.into())
+    }
+}
+
 /// When somebody asked the run to end, if its log says so.
 pub(super) fn interrupted(notices: &[Notice]) -> Option<f64> {
     notices.iter().find(|notice| notice.message.starts_with("interrupted: ")).map(|notice| notice.at)
@@ -297,6 +311,19 @@ mod tests {
     use crate::report::numbers::Name;
     use crate::report::span::Outcome;
     use crate::report::support;
+
+    #[test]
+    fn how_to_look_at_the_cluster_is_told_until_its_machines_are_removed() {
+        let told = |title: &str| {
+            let mut log = support::Log::new("look");
+            log.add(1.0, What::Notice { message: format!("{LOOK}kubectl get nodes") });
+            log.work(&support::work(Phase::CleanUp, title, 2.0, 3.0));
+            let message = "the machines stay".to_owned();
+            log.add(4.0, What::Notice { message });
+            Summary::of(&log.finish()).notes().count()
+        };
+        assert_eq!((told(REMOVE), told("leave the machines")), (1, 2));
+    }
 
     fn number(summary: &Summary, name: Name) -> Vec<f64> {
         summary.numbers.iter().filter(|number| number.name == name).map(|number| number.seconds).collect()

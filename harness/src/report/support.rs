@@ -130,6 +130,12 @@ impl Log {
         self.add(at, What::Node { node: node.to_owned(), ready: ready.to_owned(), reason, roles });
     }
 
+    /// A watch is cut by an error, or back.
+    pub(crate) fn watch(&mut self, at: f64, of: &str, error: Option<&str>) {
+        let (of, connected, error) = (of.to_owned(), error.is_none(), error.map(str::to_owned));
+        self.add(at, What::Watch { of, connected, error });
+    }
+
     pub(crate) fn lease(&mut self, at: f64, node: &str, renewed: f64) {
         self.add(at, What::NodeLease { node: node.to_owned(), renewed: wall(renewed) });
     }

@@ -54,7 +54,7 @@ pub fn report(history: &History, evidence: Option<&Path>, style: Style) -> Vec<S
         })
         .collect();
     section(&mut lines, paint, "Faults and violations", injected);
-    let notes = summary.notices.iter().map(|it| format!("{:>9}  {}", moment(it.at), it.message)).collect();
+    let notes = summary.notes().map(|it| format!("{:>9}  {}", moment(it.at), it.message)).collect();
     section(&mut lines, paint, "Notes", notes);
     section(&mut lines, paint, "Numbers", number_lines(&summary));
     for comparison in &summary.comparisons {

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifact::{self, NodeImage, Source};
 use crate::cluster::Access;
-use crate::event::{FORMAT, Phase, SpanId, Verdict, What};
+use crate::event::{FORMAT, Phase, REMOVE, SpanId, Verdict, What};
 use crate::machine::provider::{self, Choice, Provider, Site};
 use crate::machine::{Fleet, vagrant};
 use crate::plan::{self, Plan, Planned};
@@ -207,11 +207,7 @@ fn recorded(recorder: &Recorder, ended: Result<(), Failure>) -> Result<(), Failu
 
 /// Removes what the run made, unless it is to be kept, and says how that went.
 async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<(), Failure>) -> Result<(), Failure> {
-    let span = recorder.span(
-        Phase::CleanUp,
-        if keep { "leave the machines" } else { "remove the machines" },
-        SpanOptions::default(),
-    );
+    let span = recorder.span(Phase::CleanUp, if keep { "leave the machines" } else { REMOVE }, SpanOptions::default());
     let removed = if keep { folder.keep() } else { folder.remove().await };
     match removed {
         Ok(()) => {

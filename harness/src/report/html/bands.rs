@@ -1,6 +1,7 @@
 //! Faults as what they are to a reader: times that last from the fault to its healing.
 
 use crate::report::summary::Fault;
+use crate::report::told::tidy;
 use crate::report::words::fault as called;
 
 use super::piece::Piece;
@@ -85,7 +86,9 @@ pub(super) fn bands(faults: &[Fault], end: f64) -> Vec<Band> {
                 let name = called(&fault.verb, fault.service.as_deref(), &fault.machine, fault.detail.as_deref());
                 band.story.push_str(&format!(
                     ". Healed: {name}, begun at {:.3} s, seen at {:.3} s: {}",
-                    fault.begun, fault.at, fault.proof
+                    fault.begun,
+                    fault.at,
+                    tidy(&fault.proof)
                 ));
             }
         }
@@ -100,7 +103,7 @@ pub(super) fn bands(faults: &[Fault], end: f64) -> Vec<Band> {
 
 fn band(fault: &Fault, to: f64, healed: bool) -> Band {
     let name = called(&fault.verb, fault.service.as_deref(), &fault.machine, fault.detail.as_deref());
-    let story = format!("{name}, begun at {:.3} s, seen at {:.3} s: {}", fault.begun, fault.at, fault.proof);
+    let story = format!("{name}, begun at {:.3} s, seen at {:.3} s: {}", fault.begun, fault.at, tidy(&fault.proof));
     let (machine, verb, service) = (fault.machine.clone(), fault.verb.clone(), fault.service.clone());
     let detail = fault.detail.clone();
     Band { name, machine, verb, service, detail, from: fault.begun, to, healed, story }

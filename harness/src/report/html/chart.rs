@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::event::{Event, What};
 use crate::report::api::Api;
+use crate::report::told::tidy;
 
 use super::piece::Piece;
 
@@ -164,7 +165,7 @@ fn samples(events: &[Event]) -> Samples {
                 (None, Some(status)) => format!("HTTP status {status}"),
                 (None, None) => "no answer".to_owned(),
             };
-            let error = server.as_ref().map_or(error.clone(), |server| format!("{error}, from {server}"));
+            let error = server.as_ref().map_or(tidy(&error), |server| format!("{}, from {server}", tidy(&error)));
             let known = samples.errors.iter().position(|other| *other == error);
             let place = known.unwrap_or_else(|| {
                 samples.errors.push(error);

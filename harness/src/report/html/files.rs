@@ -63,6 +63,13 @@ pub(super) struct Link {
     pub(super) read_by: Option<String>,
 }
 
+impl Link {
+    /// Whether it leads to a moment, where the browser can do that.
+    pub(super) fn opens(&self) -> bool {
+        self.href.contains('#')
+    }
+}
+
 impl Files {
     /// The files that events tell of, as they lie in the folder `evidence`, or as they were written if that is not said.
     pub(super) fn of(events: &[Event], run: &Run, evidence: Option<&Path>) -> Self {
@@ -121,9 +128,11 @@ impl Files {
                 format!("text={}", minute.strftime("%Y%%2D%m%%2D%dT%H%%3A%M"))
             })
             .collect();
+        if log.packed {
+            return Link { href: log.href.clone(), label: log.path.clone(), read_by };
+        }
         let label = format!("{} at {}", log.path, moment.strftime("%H:%M:%S"));
-        let fragment = if log.packed { String::new() } else { format!("#:~:{}", minutes.join("&")) };
-        Link { href: format!("{}{fragment}", log.href), label, read_by }
+        Link { href: format!("{}#:~:{}", log.href, minutes.join("&")), label, read_by }
     }
 
     fn read_by(&self, log: &Log, at: f64) -> Option<String> {
@@ -217,7 +226,11 @@ mod tests {
         let files = files_in(Some(folder.path()));
         let link = files.journal(Some("m1"), 70.5).unwrap();
         assert_eq!(link.href, "./machines/m1/journal.txt.gz");
-        assert_eq!(link.label, "machines/m1/journal.txt.gz at 06:02:44");
+        assert_eq!(
+            (link.label.as_str(), link.opens()),
+            ("machines/m1/journal.txt.gz", false),
+            "nothing opens it there"
+        );
         assert_eq!(link.read_by.as_deref(), Some("quorate logs 20261123-0601-k3x9 m1 --around 70.5s"));
         let read_by: Vec<_> = files.about(Some("m1"), 4.0, 10.0).into_iter().map(|link| link.read_by).collect();
         let journal = "quorate logs 20261123-0601-k3x9 m1 --around 10.0s".to_owned();

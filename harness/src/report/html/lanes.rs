@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::check::names::{COMPONENT_LEASES, NODES, PODS};
 use crate::event::{Event, Phase, What};
 use crate::report::span::Span;
+use crate::report::told::Told;
 
 use super::bands::Band;
+use super::blind::{Cut, cuts, unseen};
 use super::piece::{Piece, Row, Track, stacked, thinned};
 
 /// A machine with all that is drawn of it.
@@ -28,6 +31,18 @@ enum Part {
     Pod(String),
 }
 
+impl Part {
+    /// The watch that tells of it. What is asked directly has none.
+    fn watch(&self) -> Option<&'static str> {
+        match self {
+            Part::Node => Some(NODES),
+            Part::Lease(_) => Some(COMPONENT_LEASES),
+            Part::Pod(_) => Some(PODS),
+            Part::Machine | Part::Etcd | Part::Api => None,
+        }
+    }
+}
+
 type Tracks = BTreeMap<String, BTreeMap<Part, Track>>;
 
 /// The lanes of all machines that events tell of. What the cluster was seen to be is drawn for as long as it was watched.
@@ -37,15 +52,19 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
     for machine in spans.iter().filter_map(|span| span.machine.as_ref()).chain(bands.iter().map(|band| &band.machine)) {
         tracks.entry(machine.clone()).or_default();
     }
+    let told = Told::of(events);
     for event in events {
-        turn(&mut tracks, event);
+        turn(&mut tracks, &told, event);
     }
+    let cuts = cuts(events, watched);
     let lanes = tracks.into_iter().map(|(name, mut parts)| {
         if let Some(track) = parts.remove(&Part::Machine) {
             parts.insert(Part::Machine, cut_off(track, &name, bands, watched));
         }
         let mut rows: Vec<Row> = Vec::new();
         for (part, track) in parts {
+            let cut: Vec<&Cut> = cuts.iter().filter(|cut| part.watch() == Some(cut.of)).collect();
+            let track = unseen(track, &cut, watched);
             let (label, class) = match part {
                 Part::Machine => ("machine".to_owned(), "machine"),
                 Part::Node => ("node".to_owned(), "node"),
@@ -140,20 +159,21 @@ fn cut_off(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
     track
 }
 
-fn turn(tracks: &mut Tracks, event: &Event) {
+fn turn(tracks: &mut Tracks, told: &Told, event: &Event) {
     let at = event.at;
+    let said = || told.say(&event.what).unwrap_or_default();
     let mut track = |machine: &str, part, class: &str, short: &str, title: String| {
         tracks.entry(machine.to_owned()).or_default().entry(part).or_default().turn(at, class, short, title);
     };
     match &event.what {
-        What::Machine { machine, state, proof } => {
+        What::Machine { machine, state, .. } => {
             let class = match state.as_str() {
                 "running" => "up",
                 "paused" => "paused",
                 "absent" => "",
                 _ => "down",
             };
-            track(machine, Part::Machine, class, state, format!("machine {machine} is {state}: {proof}"));
+            track(machine, Part::Machine, class, state, said());
         }
         What::Node { node, ready, reason, .. } => {
             let (class, short) = match ready.as_str() {
@@ -163,19 +183,17 @@ fn turn(tracks: &mut Tracks, event: &Event) {
             };
             track(node, Part::Node, class, short, format!("node {node} is {short} ({reason})"));
         }
-        What::Etcd { machine, healthy, member, leader, error, .. } => {
+        What::Etcd { machine, healthy, member, leader, .. } => {
             let (class, short) = match (healthy, member.is_some() && member == leader) {
                 (true, true) => ("up leads", "leader"),
                 (true, false) => ("up", "follows"),
                 (false, _) => ("down", "not healthy"),
             };
-            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-            track(machine, Part::Etcd, class, short, format!("etcd on {machine}: {short}{error}"));
+            track(machine, Part::Etcd, class, short, said());
         }
-        What::Readyz { machine, ready, error, .. } => {
+        What::Readyz { machine, ready, .. } => {
             let (class, short) = if *ready { ("up", "ready") } else { ("down", "not ready") };
-            let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-            track(machine, Part::Api, class, short, format!("the API server on {machine} is {short}{error}"));
+            track(machine, Part::Api, class, short, said());
         }
         What::Pod { owner, pod, node: Some(node), phase, ready, terminating, .. } => {
             let (class, short) = match (phase.as_str(), ready, terminating) {
@@ -249,7 +267,8 @@ mod tests {
             row("node"),
             [
                 (47.0, 52.0, "down".to_owned()),
-                (52.0, 116.0, "up".to_owned()),
+                (52.0, 80.0, "up".to_owned()),
+                (80.0, 116.0, "unknown".to_owned()),
                 (116.0, 134.1, "down".to_owned()),
                 (134.1, 134.3, "up".to_owned())
             ]
@@ -351,6 +370,20 @@ mod tests {
         assert_eq!(rows(&events, "m2")[0].1, [(1.0, 9.0, "down".to_owned()), (9.0, 9.0, "up".to_owned())]);
         events.retain(|event| !matches!(event.what, What::SpanStarted { .. } | What::SpanEnded { .. }));
         assert_eq!(rows(&events, "m1")[1].1, [(2.0, 9.0, "up".to_owned())], "without cleaning up, to the end");
+    }
+
+    #[test]
+    fn what_a_watch_tells_of_is_not_known_while_it_is_cut() {
+        let mut log = Log::new("cut");
+        log.node(1.0, "m1", "True");
+        log.etcd(1.0, "m1", "a", "a");
+        log.watch(4.0, "nodes", Some("refused"));
+        log.watch(7.0, "nodes", None);
+        log.add(9.0, What::Notice { message: String::new() });
+        let rows = rows(&log.finish(), "m1");
+        let drawn: Vec<_> = rows[0].1.iter().map(|it| (it.0, it.1, it.2.as_str())).collect();
+        assert_eq!(drawn, [(1.0, 4.0, "up"), (4.0, 7.0, "unknown"), (7.0, 9.0, "up")]);
+        assert_eq!(rows[1].1, [(1.0, 9.0, "up leads".to_owned())], "members are asked directly");
     }
 
     #[test]

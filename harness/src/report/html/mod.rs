@@ -5,6 +5,7 @@
 //! so every text is escaped, and the page forbids its browser to load anything and to run any script but its own.
 
 mod bands;
+mod blind;
 mod chart;
 mod files;
 mod lanes;
@@ -31,6 +32,7 @@ use super::around::around;
 use super::cause::{self, Cause};
 use super::rows::{rows, scope};
 use super::span::{Outcome, Span};
+use super::told::tidy;
 use super::words::{began, left, limit, moment, phase, time, wall};
 use super::{History, Summary};
 use bands::{Band, bands};
@@ -166,6 +168,8 @@ struct Failure {
     title: String,
     around: Vec<(f64, String)>,
     logs: Vec<Link>,
+    /// Whether a browser can open any of them at that moment.
+    opened: bool,
     /// What to say at a terminal to read more.
     commands: Vec<String>,
 }
@@ -234,6 +238,7 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let (machines, _) = cause::machines(events, summary, &cause);
     let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
     let invariant = cause.violation.map(|violation| violation.invariant.clone());
+    let logs = logs(files, &machines, from, cause.at);
     let line = |invariant: &String| summary.always.iter().find(|it| it.invariant == *invariant).map(|it| it.line);
     Some(Failure {
         at: cause.at,
@@ -242,7 +247,8 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
         step: step.map(|step| (step.step + 1, step.line)),
         title: cause.span.map_or_else(String::new, title),
         around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
-        logs: logs(files, &machines, from, cause.at),
+        opened: logs.iter().any(Link::opens),
+        logs,
         commands: cause::commands(events, summary, &cause, &summary.run.id),
     })
 }
@@ -276,7 +282,7 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
     let mut watches: std::collections::BTreeMap<&str, Track> = std::collections::BTreeMap::new();
     for event in events {
         let What::Watch { of, connected, error } = &event.what else { continue };
-        let error = error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+        let error = error.as_ref().map_or(String::new(), |error| format!(": {}", tidy(error)));
         let class = if *connected { "" } else { "down" };
         watches.entry(of).or_default().turn(event.at, class, "", format!("the watch of {of} is cut{error}"));
     }
@@ -289,7 +295,7 @@ fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
     let violated = summary.violations.iter();
     let violated =
         violated.map(|it| at_once(it.at, "mark failed", format!("violated {}: {}", it.invariant, it.message)));
-    let noted = summary.notices.iter().map(|it| at_once(it.at, "mark note", it.message.clone()));
+    let noted = summary.notes().map(|it| at_once(it.at, "mark note", it.message.clone()));
     let mut rows: Vec<Row> = numbered("watches cut", "watch", stacked(thinned(cuts, end))).collect();
     rows.extend([
         Row { name: "violations".to_owned(), class: "marks".to_owned(), pieces: violated.collect() },

@@ -29,6 +29,7 @@ pub(super) fn moments(events: &[Event], summary: &Summary, files: &Files) -> (Ve
     lines.extend(summary.spans.iter().filter_map(gone_wrong));
     let (own, seen): (Vec<_>, Vec<_>) = told(&mut Told::of(events), events.iter())
         .into_iter()
+        .filter(|told| !matches!(told.what, What::Notice { message } if summary.is_over(message)))
         .map(|told| {
             let log = files.journal(machine(told.what), told.at);
             Line { at: told.at, class: class(told.what).to_owned(), text: told.text, log }

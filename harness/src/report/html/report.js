@@ -11,6 +11,8 @@
   const said = panel.querySelector(".said");
   const MOST = Math.max(1, data.end * 2); // 50 px a second on the narrowest screens
   let zoom = 1;
+  // What was in view when it was drawn last, in seconds of the run.
+  let seen = [0, data.end];
 
   // How wide the names beside the tracks are, and how wide a track is in view.
   const names = () => axis.getBoundingClientRect().left - plot.getBoundingClientRect().left;
@@ -35,7 +37,7 @@
 
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
   function draw() {
-    const [from, to] = shown();
+    const [from, to] = (seen = shown());
     drawAxis(from, to);
     drawRequests(from, to);
   }
@@ -43,7 +45,8 @@
     const fits = (view() * zoom) / data.end;
     const step = STEPS.find((step) => step * fits >= 80) ?? 14400;
     const ticks = [];
-    for (let n = Math.max(0, Math.floor(from / step) - 1); n * step <= Math.min(to + step, data.end); n++) {
+    // From the first that is in view as a whole on.
+    for (let n = Math.ceil(from / step - 1e-3); n * step <= Math.min(to + step, data.end); n++) {
       const tick = document.createElement("span");
       tick.style.left = `${((100 * n * step) / data.end).toFixed(4)}%`;
       // One that has no room to its right stands to the left of its line.
@@ -83,6 +86,11 @@
     }
     panel.hidden = false;
     mark(at);
+  }
+  // What has the focus is not under the panel that tells of it.
+  function uncover(piece) {
+    const over = piece.getBoundingClientRect().bottom + 8 - panel.getBoundingClientRect().top;
+    if (over > 0) scrollBy(0, over);
   }
   function close() {
     // Who was in the panel goes on where it was about.
@@ -188,7 +196,11 @@
     const box = chart?.getBoundingClientRect();
     if (chart?.contains(event.target)) request(nearest(((event.clientX - box.left) / box.width) * data.end * 1000));
   });
-  timeline.addEventListener("focusin", (event) => event.target.matches(".piece") && tell(event.target));
+  timeline.addEventListener("focusin", ({ target }) => {
+    if (!target.matches(".piece")) return;
+    tell(target);
+    uncover(target);
+  });
 
   // By keyboard: one stop a row, arrows within it and between rows.
   const rows = [...timeline.querySelectorAll(".track")].filter((row) => row.querySelector(".piece") && row !== chart);
@@ -202,6 +214,7 @@
     if (at < from || at > to) look(at - (to - from) / 4, at + (3 * (to - from)) / 4);
     piece.focus({ preventScroll: true });
     piece.scrollIntoView({ block: "nearest", inline: "nearest" });
+    uncover(piece);
   }
   timeline.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
@@ -276,17 +289,34 @@
     },
     { passive: false },
   );
+  // A phone that is turned shows the same moments, not the same pixels.
   addEventListener("resize", () => {
     drawn = [0, 0, 0];
-    drawSoon();
+    look(...seen);
   });
 
+  // A time leads to its moment on the timeline, and to what begins or ends nearest to it there.
+  const CLOSE = 60; // seconds of the run in view
+  const bars = [...timeline.querySelectorAll(".piece:not(.deadline)")];
+  const far = (at, piece) => Math.min(Math.abs(piece.dataset.from - at), Math.abs(piece.dataset.to - at) + 1e-3);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a.at");
     if (!link) return;
+    event.preventDefault();
     const at = Number(link.dataset.at);
     const [from, to] = shown();
-    if (at < from || at > to) look(at - (to - from) / 2, at + (to - from) / 2);
+    const span = Math.min(to - from, CLOSE);
+    if (span < to - from || at < from || at > to) look(at - span / 2, at + span / 2);
+    // The browser's way back leads to the link.
+    location.hash = "timeline";
+    if (bars.length) {
+      const piece = bars.reduce((best, one) => (far(at, one) < far(at, best) ? one : best));
+      tell(piece);
+      piece.focus({ preventScroll: true });
+      piece.scrollIntoView({ block: "center" });
+      uncover(piece);
+      said.prepend(`${link.textContent}, nearest to it: `);
+    }
     mark(at);
   });
 
