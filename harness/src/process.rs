@@ -453,10 +453,15 @@ fn append(path: &Path) -> std::io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
 
+/// The last lines. Vagrant tells of a command of its own that failed what that said of it, and then all that it printed:
+/// there the end is before that.
 fn tail(output: &Output) -> Vec<String> {
     let lines: Vec<&str> =
         output.stdout.lines().chain(output.stderr.lines()).filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(TAIL)..].iter().map(|line| (*line).to_owned()).collect()
+    let why = lines.iter().rposition(|line| line.starts_with("Stderr: "));
+    let printed = why.and_then(|why| Some(why + lines[why..].iter().position(|line| line.starts_with("Stdout:"))?));
+    let end = printed.unwrap_or(lines.len());
+    lines[end.saturating_sub(TAIL)..end].iter().map(|line| (*line).to_owned()).collect()
 }
 
 impl fmt::Debug for Command {

@@ -129,3 +129,11 @@ fn standard_output_goes_to_a_file_byte_for_byte() {
     run(&sh(r"printf '\000\377\n'; echo noise >&2").stdout_to(&file)).unwrap();
     assert_eq!(std::fs::read(file).unwrap(), [0, 255, b'\n']);
 }
+
+#[test]
+fn the_last_lines_of_vagrant_are_why_its_command_failed_and_not_all_that_this_printed() {
+    let script = "echo; echo 'Command: [\"docker\"]'; echo 'Stderr: no such network'; echo 'see the log'; \
+                  echo 'Stdout: ['; for line in $(seq 40); do echo \"$line\"; done; exit 1";
+    let error = run(&sh(script)).unwrap_err();
+    assert_eq!(error.tail(), ["Command: [\"docker\"]", "Stderr: no such network", "see the log"]);
+}
