@@ -184,7 +184,7 @@ impl Log {
         );
     }
 
-    fn end(&mut self, at: f64, verdict: Verdict, reason: &str) {
+    pub(crate) fn end(&mut self, at: f64, verdict: Verdict, reason: &str) {
         self.add(at, What::RunEnded { verdict, reason: reason.to_owned() });
     }
 
@@ -193,7 +193,7 @@ impl Log {
         self.events
     }
 
-    fn plan(&mut self) {
+    pub(crate) fn plan(&mut self) {
         let steps = [
             ("all nodes are Ready", 11, Some(300.0)),
             ("one sh-cgi pod on each master", 12, Some(120.0)),

@@ -253,10 +253,12 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     })
 }
 
-/// The logs of the work that was under way from a moment to another, and of the machines at the second.
+/// The logs of the work that was under way from a moment to another, and of the machines at the second; where there are
+/// none, those of all machines together that were begun by then, as Vagrant's.
 fn logs(files: &Files, machines: &[String], from: f64, at: f64) -> Vec<Link> {
     let of_machines = machines.iter().flat_map(|machine| files.about(Some(machine), from, at));
-    files.about(None, from, at).into_iter().chain(of_machines).collect()
+    let logs: Vec<Link> = files.about(None, from, at).into_iter().chain(of_machines).collect();
+    if logs.is_empty() { files.about(None, 0.0, at) } else { logs }
 }
 
 fn phases(summary: &Summary, end: f64) -> Vec<Piece> {

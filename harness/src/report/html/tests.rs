@@ -1,7 +1,7 @@
 //! The page as a whole.
 
 use super::*;
-use crate::event::Verdict;
+use crate::event::{Phase, Verdict};
 use crate::report::history::{self, Cut};
 use crate::report::support::{self, Log};
 
@@ -22,6 +22,22 @@ fn every_verdict_has_its_page_with_the_reason_on_top() {
         let (head, _) = page.split_once("<main").unwrap();
         assert!(head.contains(&format!(">{verdict}<")) && head.contains(reason), "{head}");
     }
+}
+
+#[test]
+fn work_on_no_machine_leads_to_the_log_that_all_share() {
+    let mut log = Log::new("kill-master2");
+    log.plan();
+    log.file(0.3, "logs/vagrant.log", "log", None, None);
+    let up = support::work(Phase::BringUp, "bring the machines up", 0.4, 60.0);
+    let message = "`vagrant up` failed";
+    log.work(&support::Work { verdict: Verdict::Broken, message: Some(message), ..up });
+    log.file(61.0, "logs/removal.log", "log", None, None);
+    log.end(62.0, Verdict::Broken, message);
+    let page = page(log.finish());
+    let (_, logs) = page.split_once("<h3>Logs</h3>").unwrap();
+    let (logs, _) = logs.split_once("</div>").unwrap();
+    assert!(logs.contains("vagrant.log") && !logs.contains("removal.log"), "{logs}");
 }
 
 #[test]
