@@ -39,18 +39,24 @@ while kill -0 "$run" 2> /dev/null; do
 done
 wait "$run" || { tail -n 20 "$scratch/said" >&2; exit 1; }
 
+moment() {
+  jq -rs 'def ms: capture("(?<s>[^.Z]*)(\\.(?<f>[0-9]+))?Z")
+    | (.s + "Z" | fromdate) * 1000 + (((.f // "") + "000")[0:3] | tonumber); '"$1" "$events"
+}
 # The run's own clock starts at the wall time of its first event.
-moment() { jq -rs "$1" "$events"; }
-# shellcheck disable=SC2016 # the variables are jq's
-zero=$(moment '.[0] | (.wall | capture("(?<s>.*)\\.(?<f>[0-9]+)Z")) as $w
-  | (($w.s + "Z" | fromdate) * 1000 + (($w.f + "000")[0:3] | tonumber)) - .at * 1000')
+zero=$(moment '.[0] | (.wall | ms) - .at * 1000')
 difference() { awk -v name="$1" -v ours="$2" -v theirs="$3" -v zero="$zero" \
   'BEGIN { printf "%-46s %8.0f ms\n", name, zero + ours * 1000 - theirs / 1e6 }'; }
-seen() { moment "[.[] | select(.kind == \"fault\" and .verb == \"$1\")][0].at"; }
+begun() { moment "[.[] | select(.kind == \"fault\" and .verb == \"$1\")][0] | ((.begun | ms) - $zero) / 1000"; }
+drawn() {
+  moment "[.[] | select(.kind == \"machine\" and .machine == \"master1\" and .state == \"$1\")][-1]
+    | ((.since | ms) - $zero) / 1000"
+}
 docker_at() { awk -v action="$1" '$2 == action && $3 ~ /-master1$/ { at = $1 } END { print at }' "$scratch/docker"; }
 died=$(awk '$2 == "die" && $3 ~ /-master1$/ { print $1; exit }' "$scratch/docker")
-difference 'kill master1, after docker says that it died' "$(seen kill)" "$died"
-difference 'start master1, after docker says that it runs' "$(seen start)" "$(docker_at start)"
+difference 'kill master1 begins, after docker says it died' "$(begun kill)" "$died"
+difference 'master1 is off, after docker says that it died' "$(drawn stopped)" "$died"
+difference 'master1 is on, after docker says that it runs' "$(drawn running)" "$(docker_at start)"
 
 # Outages: from the sending of the first request that failed to the first good answer after it.
 # shellcheck disable=SC2016 # the variables are jq's

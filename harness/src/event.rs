@@ -14,6 +14,9 @@ use crate::comparison::Comparison;
 /// The version of the format of `events.jsonl`. It grows when a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
 
+/// The reason of a run that somebody ended.
+pub const INTERRUPTED: &str = "the run was interrupted";
+
 /// How the notice begins that says how to look at a cluster, which holds until its machines are removed.
 pub(crate) const LOOK: &str = "the cluster can be looked at: ";
 
@@ -201,6 +204,10 @@ pub enum What {
         state: String,
         /// What the provider said that proves it.
         proof: String,
+        /// When it came into that state by the host's clock, as the provider tells it. The event itself comes after it was
+        /// seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
     /// A fault was injected or healed, and was seen to be so.
     Fault {

@@ -53,7 +53,7 @@ impl Story {
     /// A machine is now in a state.
     pub fn machine(&mut self, at: f64, machine: &str, state: &str) {
         let (machine, state) = (machine.to_owned(), state.to_owned());
-        self.tell(at, What::Machine { machine, state, proof: "seen".to_owned() });
+        self.tell(at, What::Machine { machine, state, proof: "seen".to_owned(), since: None });
     }
 
     /// A node is Ready, or no longer.

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use quorate::event::Verdict;
+use quorate::event::{Verdict, What};
+use quorate::report::history;
 use quorate_scenarios::host::{self, Foreign};
 use quorate_scenarios::{Bench, Running, fixture, network};
 use rustix::process::Signal;
@@ -43,6 +44,28 @@ fn a_request_to_end_while_kubeadm_runs_leaves_nothing() {
 #[test]
 fn an_interrupt_during_a_step_leaves_nothing() {
     ends_in_order(Signal::INT, |run| run.until_started("hold for"));
+}
+
+#[test]
+fn an_interrupt_while_a_machine_starts_tells_that_it_runs_and_what_it_said() {
+    let bench = Bench::new(QUORATE);
+    let mut run = bench.start(&fixture("started-again.yaml"), &["--provider", "docker"]);
+    run.until_started("start master1");
+    let name = format!("{}-master1", run.label());
+    let running = || host::output("docker", &["inspect", "--format", "{{.State.Running}}", &name]).trim() == "true";
+    run.wait_for("the container of master1 runs", || running().then_some(()));
+    run.signal(Signal::INT);
+    let run = run.finish();
+    run.assert(Verdict::Interrupted).because(&["the run was interrupted"]).left_nothing(&bench);
+
+    let history = history::read(&run.folder().join("events.jsonl")).unwrap();
+    let states = history.events.iter().filter_map(|event| match &event.what {
+        What::Machine { machine, state, .. } if machine == "master1" => Some(state.as_str()),
+        _ => None,
+    });
+    assert_eq!(states.last(), Some("running"), "{}", run.story());
+    assert_eq!(history.summary().caveats, Vec::<String>::new(), "what lasted was undone{}", run.story());
+    assert!(run.folder().join("machines/master1/journal.txt").is_file(), "nobody asked the machine{}", run.story());
 }
 
 #[test]

@@ -24,8 +24,9 @@ pub fn lines(comparison: &Comparison) -> Vec<String> {
     let mut lines = vec![title(comparison)];
     lines.extend(comparison.differences.iter().map(|difference| format!("  different  {difference}")));
     lines.push(String::new());
-    let rows: Vec<[String; 7]> =
-        std::iter::once(HEAD.map(str::to_owned)).chain(comparison.findings.iter().map(row)).collect();
+    let rows: Vec<[String; 7]> = std::iter::once(HEAD.map(str::to_owned))
+        .chain(comparison.findings.iter().map(|it| row(comparison, it)))
+        .collect();
     lines.extend(aligned(&rows));
     lines.push(String::new());
     lines.extend(verdict(comparison));
@@ -37,7 +38,7 @@ pub fn beside(comparison: &Comparison, ended: &[String]) -> Vec<String> {
     let mut lines = vec![format!("{}: side by side, without a verdict", comparison.scenario)];
     lines.extend(comparison.differences.iter().map(|difference| format!("  different  {difference}")));
     let figures = comparison.findings.iter().map(|finding| {
-        let [figure, before, after, ..] = row(finding);
+        let [figure, before, after, ..] = row(comparison, finding);
         [figure, before, after]
     });
     let head = [HEAD[0], HEAD[1], HEAD[2]].map(str::to_owned);
@@ -61,7 +62,7 @@ pub fn markdown(comparison: &Comparison) -> String {
     }
     text.push_str("\n| Figure | Before | Now | Change | Allowed | p | |\n|---|---:|---:|---:|---:|---:|---|\n");
     for finding in &comparison.findings {
-        let [figure, rest @ ..] = row(finding);
+        let [figure, rest @ ..] = row(comparison, finding);
         text.push_str(&format!("| `{figure}` | {} |\n", rest.join(" | ")));
     }
     text.push('\n');
@@ -130,8 +131,10 @@ fn runs(count: usize) -> String {
     if count == 1 { "1 run".to_owned() } else { format!("{count} runs") }
 }
 
-fn row(finding: &Finding) -> [String; 7] {
+fn row(comparison: &Comparison, finding: &Finding) -> [String; 7] {
     let unit = finding.unit;
+    // Where no p-value could be small enough, one that is told only misleads.
+    let p = finding.p.filter(|_| comparison.needed.is_none());
     let said = |side: &Option<Spread>| side.as_ref().map_or("-".to_owned(), |side| spread(side, unit));
     [
         finding.figure.clone(),
@@ -139,7 +142,7 @@ fn row(finding: &Finding) -> [String; 7] {
         said(&finding.after),
         finding.shift.map_or("-".to_owned(), |shift| change(shift, unit)),
         value(finding.allowed, unit),
-        finding.p.map_or("-".to_owned(), |p| format!("{p:.3}")),
+        p.map_or("-".to_owned(), |p| format!("{p:.3}")),
         finding.judgement.to_string(),
     ]
 }

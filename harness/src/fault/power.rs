@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{FaultError, Hand, Seen};
-use crate::event::What;
 use crate::machine::provider::{Observed, State};
 use crate::scenario::{MachineName, Verb};
 
@@ -17,16 +18,24 @@ pub(super) async fn befall(hand: &Hand<'_>, machine: &MachineName, verb: &Verb) 
         _ => (State::Running, State::Stopped),
     };
     let before = hand.fleet.state(machine, hand.cancel).await?;
-    if before.state != from {
+    // At the end of a run, a step that was cut short may have undone it.
+    let undone = hand.step.is_none() && before.state == to;
+    if before.state != from && !undone {
         return Err(FaultError::Pointless { verb: verb.as_str(), machine: machine.to_string(), proof: before.proof });
     }
     let begun = Timestamp::now();
-    act(hand, machine, verb).await?;
-    let Observed { state, proof } = hand.fleet.state(machine, hand.cancel).await?;
-    let event = What::Machine { machine: machine.to_string(), state: state.to_string(), proof: proof.clone() };
-    hand.recorder.record(event);
+    let acted = if undone && *verb != Verb::Start { Ok(()) } else { act(hand, machine, verb).await };
+    // What failed, or was cut short, may have happened halfway.
+    let unhurried = CancellationToken::new();
+    let cancel = if acted.is_ok() { hand.cancel } else { &unhurried };
+    let observed = hand.fleet.state(machine, cancel).await;
+    if let Some(observed) = observed.as_ref().ok().filter(|observed| observed.proof != before.proof) {
+        hand.fleet.tell(machine, observed.clone());
+    }
+    acted?;
+    let Observed { state, proof, .. } = observed?;
     // Each boot has a time of its own in the proof, so a reboot that left it as it was did not happen.
-    if state != to || proof == before.proof {
+    if state != to || (proof == before.proof && !undone) {
         return Err(FaultError::Unseen { verb: verb.as_str(), machine: machine.to_string(), proof });
     }
     Ok(Seen { begun, detail: None, proof })

@@ -160,19 +160,13 @@ impl Provider for Docker {
 
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
         let format = "{{.State.Status}}, exit code {{.State.ExitCode}}, started {{.State.StartedAt}}, finished {{.State.FinishedAt}}";
-        let proof = match docker(["inspect", "--type", "container", "--format", format, id]).run_async(cancel).await {
-            Ok(output) => output.stdout.trim().to_owned(),
+        match docker(["inspect", "--type", "container", "--format", format, id]).run_async(cancel).await {
+            Ok(output) => Ok(observed(output.stdout.trim())),
             Err(error) if error.tail().iter().any(|line| line.contains("No such")) => {
-                return Ok(Observed { state: State::Absent, proof: "no such container".into() });
+                Ok(Observed::absent("no such container"))
             }
-            Err(error) => return Err(error.into()),
-        };
-        let state = match proof.split(',').next() {
-            Some("running") => State::Running,
-            Some("paused") => State::Paused,
-            _ => State::Stopped,
-        };
-        Ok(Observed { state, proof: format!("container is {proof}") })
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn changes(&self, prefix: &str) -> Option<Command> {
@@ -242,6 +236,17 @@ impl Provider for Docker {
     }
 }
 
+/// What Docker says of a container. It does not tell when one was paused.
+fn observed(said: &str) -> Observed {
+    let time = |of: &str| said.split(", ").find_map(|part| part.strip_prefix(of)?.trim().parse().ok());
+    let (state, since) = match said.split(',').next() {
+        Some("running") => (State::Running, time("started ")),
+        Some("paused") => (State::Paused, None),
+        _ => (State::Stopped, time("finished ")),
+    };
+    Observed { state, proof: format!("container is {said}"), since }
+}
+
 async fn ids(prefix: &str, list: &[&str], format: &str) -> Result<Vec<String>, ProcessError> {
     let filter = format!("label={LABEL}={prefix}");
     let command = docker(list.iter().copied()).args(["--filter", &filter, "--format", format]);
@@ -251,4 +256,25 @@ async fn ids(prefix: &str, list: &[&str], format: &str) -> Result<Vec<String>, P
 
 fn docker<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     Command::new("docker").args(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_runs_since_it_was_started_and_is_off_since_it_finished() {
+        for (status, state, since) in [
+            ("running", State::Running, Some("2026-11-23T16:46:16.963Z")),
+            ("paused", State::Paused, None),
+            ("exited", State::Stopped, Some("2026-11-23T16:47:46.174Z")),
+            ("created", State::Stopped, Some("2026-11-23T16:47:46.174Z")),
+        ] {
+            let said =
+                format!("{status}, exit code 137, started 2026-11-23T16:46:16.963Z, finished 2026-11-23T16:47:46.174Z");
+            let observed = observed(&said);
+            assert_eq!((observed.state, observed.since), (state, since.map(|time| time.parse().unwrap())));
+            assert_eq!(observed.proof, format!("container is {said}"));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::finding::{Finding, Needs};
 use super::host::Host;
-use super::provider::State;
+use super::provider::{Observed, State};
 use super::vm::{Hypervisor, Other};
 use crate::process::Command;
 
@@ -72,7 +72,7 @@ impl Hypervisor for Libvirt {
     }
 
     /// A domain has a new id each time that it is started, and none while it is off.
-    fn read_state(&self, printed: &str) -> (String, State) {
+    fn read_state(&self, printed: &str) -> Observed {
         let value = |key: &str| {
             let line = printed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
             line.map_or("?", str::trim)
@@ -83,7 +83,7 @@ impl Hypervisor for Libvirt {
             "paused" => State::Paused,
             _ => State::Stopped,
         };
-        (format!("domain is {said}, id {id}"), state)
+        Observed { state, proof: format!("domain is {said}, id {id}"), since: None }
     }
 
     fn says_absent(&self, line: &str) -> bool {
@@ -157,9 +157,13 @@ mod tests {
         assert_eq!(Libvirt.read_interface(printed).as_deref(), Some("52:54:00:aa:bb:02"));
         let running =
             "Id:             7\nName:           quorate-1-master1\nState:          running\nCPU(s):         1\n";
-        assert_eq!(Libvirt.read_state(running), ("domain is running, id 7".to_owned(), State::Running));
+        let state = |printed| {
+            let Observed { state, proof, .. } = Libvirt.read_state(printed);
+            (proof, state)
+        };
+        assert_eq!(state(running), ("domain is running, id 7".to_owned(), State::Running));
         let off = "Id:             -\nState:          shut off\n";
-        assert_eq!(Libvirt.read_state(off), ("domain is shut off, id -".to_owned(), State::Stopped));
+        assert_eq!(state(off), ("domain is shut off, id -".to_owned(), State::Stopped));
         let link = |printed| Libvirt.read_link("52:54:00:aa:bb:02", printed).map(|(_, up)| up);
         assert_eq!((link("52:54:00:aa:bb:02 down\n\n"), link("52:54:00:aa:bb:02 up\n")), (Some(false), Some(true)));
     }

@@ -20,13 +20,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::What;
 use crate::process::{Command, ProcessError};
 use crate::record::Recorder;
 use crate::scenario::{Machine, MachineName, Topology};
-use provider::{Link, Observed, Provider, ProviderError, Site, State};
+use provider::{Link, Observed, Provider, ProviderError, Site};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
@@ -74,6 +75,8 @@ pub struct Fleet {
     machines: IndexMap<MachineName, Machine>,
     sockets: PathBuf,
     ways: Mutex<BTreeMap<MachineName, Ssh>>,
+    /// When the state of each machine was told last.
+    told: Mutex<BTreeMap<MachineName, Timestamp>>,
     recorder: Recorder,
 }
 
@@ -88,7 +91,7 @@ impl Fleet {
     ) -> Self {
         let vagrant = Vagrant::new(site.folder.join("vagrant"), provider.name(), site.log.clone());
         let machines = topology.machines.clone();
-        Self { provider, site, vagrant, machines, sockets, ways: Mutex::default(), recorder }
+        Self { provider, site, vagrant, machines, sockets, ways: Mutex::default(), told: Mutex::default(), recorder }
     }
 
     /// All machines, in the order of the topology.
@@ -109,7 +112,11 @@ impl Fleet {
             .prepare(&self.site, cancel)
             .await
             .map_err(|source| error(all, "their network cannot be made", source))?;
-        self.vagrant.up(&[], self.patience(UP), cancel).await.map_err(failed(all, "`vagrant up` failed"))?;
+        self.vagrant.up(&[], self.patience(UP), cancel).await.map_err(|source| {
+            let blamed = vagrant::blamed(source.tail());
+            let on = if blamed.is_empty() { all.to_owned() } else { blamed.join(", ") };
+            failed(&on, "`vagrant up` failed")(source)
+        })?;
         self.enter(cancel).await
     }
 
@@ -117,17 +124,26 @@ impl Fleet {
     pub async fn enter(&self, cancel: &CancellationToken) -> Result<(), MachineError> {
         let logins = self.machines.keys().map(|name| async move {
             self.login(name, cancel).await?;
-            let Observed { state, proof } = self.state(name, cancel).await?;
-            self.recorder.record(What::Machine { machine: name.to_string(), state: state.to_string(), proof });
+            self.tell(name, self.state(name, cancel).await?);
             Ok(())
         });
         futures::future::try_join_all(logins).await.map(drop)
     }
 
+    /// Records the state that a machine was seen in.
+    pub fn tell(&self, name: &MachineName, observed: Observed) {
+        let Observed { state, proof, since } = observed;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = told.insert(name.clone(), Timestamp::now());
+        // One that was paused and resumed runs, by its provider, since it was started.
+        let since = since.filter(|since| before.is_none_or(|before| *since > before));
+        self.recorder.record(What::Machine { machine: name.to_string(), state: state.to_string(), proof, since });
+    }
+
     /// A machine's state as the provider tells it.
     pub async fn state(&self, name: &MachineName, cancel: &CancellationToken) -> Result<Observed, MachineError> {
         let Some(id) = self.vagrant.id(name) else {
-            return Ok(Observed { state: State::Absent, proof: "Vagrant has not made it".into() });
+            return Ok(Observed::absent("Vagrant has not made it"));
         };
         self.provider
             .state(&id, cancel)
@@ -202,13 +218,19 @@ impl Fleet {
     /// The way into a machine.
     pub fn ssh(&self, name: &MachineName) -> Result<Ssh, MachineError> {
         self.ways().get(name).cloned().ok_or_else(|| {
-            let remedy = "start it first".into();
-            error(
-                name.as_str(),
-                "it cannot be entered",
-                ProviderError::Host { problem: "it is not running".into(), remedy },
-            )
+            let problem = "it is off, or nobody has entered it since it was started".into();
+            let remedy = "see logs/vagrant.log of the run".into();
+            error(name.as_str(), "it cannot be entered", ProviderError::Host { problem, remedy })
         })
+    }
+
+    /// The way into a machine that runs; it is found first where nobody has entered the machine so far.
+    pub async fn enter_one(&self, name: &MachineName, cancel: &CancellationToken) -> Result<Ssh, MachineError> {
+        if let Ok(way) = self.ssh(name) {
+            return Ok(way);
+        }
+        self.login(name, cancel).await?;
+        self.ssh(name)
     }
 
     /// Copies a folder out of a machine that cannot be entered.

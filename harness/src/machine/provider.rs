@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use ipnet::Ipv4Net;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,15 @@ pub struct Observed {
     pub state: State,
     /// The provider's own words.
     pub proof: String,
+    /// When it came into that state by the host's clock, if the provider says so.
+    pub since: Option<Timestamp>,
+}
+
+impl Observed {
+    /// That a machine is not there.
+    pub fn absent(proof: impl Into<String>) -> Self {
+        Self { state: State::Absent, proof: proof.into(), since: None }
+    }
 }
 
 /// The cable of a machine's private network, with what the provider said of it.

@@ -13,6 +13,9 @@ use crate::scenario::{MachineName, Topology};
 /// The template that every Vagrantfile is rendered from.
 const TEMPLATE: &str = include_str!("../../../Vagrantfile.tmpl");
 
+/// What Vagrant's errors say before the name of a machine, of several that it works on at once.
+const ON: &str = "executing the action on the '";
+
 /// What a provider adds to the rendered Vagrantfile.
 #[derive(Debug, Clone, Default)]
 pub struct Rendering {
@@ -134,5 +137,29 @@ impl Vagrant {
             .env("VAGRANT_CWD", &self.folder)
             .env("VAGRANT_CHECKPOINT_DISABLE", "1")
             .env("VAGRANT_NO_COLOR", "1")
+    }
+}
+
+/// The machines that Vagrant says an action has failed on, from what it printed last.
+pub fn blamed(tail: &[String]) -> Vec<&str> {
+    let after = |line: &'_ String| line.find(ON).map(|at| at + ON.len());
+    let named = tail.iter().filter_map(|line| line[after(line)?..].split('\'').next());
+    named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vagrant_names_the_machines_that_it_failed_on() {
+        let tail = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+        let printed = tail(
+            "An error occurred while executing multiple actions in parallel.\n\
+             An error occurred while executing the action on the 'master3'\n\
+             machine. Please handle this error then try again:\n",
+        );
+        assert_eq!(blamed(&printed), ["master3"]);
+        assert_eq!(blamed(&tail("There was an error loading a Vagrantfile.")), Vec::<&str>::new());
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::finding::{Finding, Needs};
 use super::host::Host;
-use super::provider::State;
+use super::provider::{Observed, State};
 use super::vm::Hypervisor;
 use crate::process::Command;
 
@@ -65,14 +65,20 @@ impl Hypervisor for VirtualBox {
         manage(["showvminfo", vm, "--machinereadable"])
     }
 
-    fn read_state(&self, printed: &str) -> (String, State) {
-        let line = printed.lines().find(|line| line.starts_with("VMState=")).unwrap_or("VMState=?");
-        let state = match line.trim_start_matches("VMState=").trim_matches('"') {
+    /// The time of the last change, in UTC, tells a machine that was started anew from one that has run on.
+    fn read_state(&self, printed: &str) -> Observed {
+        let value = |key: &str| {
+            let line = printed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            line.map_or("?", |value| value.trim_matches('"'))
+        };
+        let (said, changed) = (value("VMState"), value("VMStateChangeTime"));
+        let state = match said {
             "running" => State::Running,
             "paused" => State::Paused,
             _ => State::Stopped,
         };
-        (line.to_owned(), state)
+        let since = format!("{}Z", changed.trim_end_matches('Z')).parse().ok();
+        Observed { state, proof: format!("VM is {said} since {changed}"), since }
     }
 
     fn list(&self) -> Command {
@@ -105,8 +111,12 @@ mod tests {
     fn states_and_names_are_read_from_what_vboxmanage_prints() {
         let printed =
             "name=\"quorate-1-master1\"\nVMState=\"poweroff\"\nVMStateChangeTime=\"2026-11-23T07:00:00.000000000\"\n";
-        assert_eq!(VirtualBox.read_state(printed), ("VMState=\"poweroff\"".to_owned(), State::Stopped));
-        assert_eq!(VirtualBox.read_state("VMState=\"paused\"\n").1, State::Paused);
+        let observed = VirtualBox.read_state(printed);
+        assert_eq!(observed.state, State::Stopped);
+        assert_eq!(observed.proof, "VM is poweroff since 2026-11-23T07:00:00.000000000");
+        assert_eq!(observed.since, Some("2026-11-23T07:00:00Z".parse().unwrap()));
+        let observed = VirtualBox.read_state("VMState=\"paused\"\n");
+        assert_eq!((observed.state, observed.since), (State::Paused, None));
         let interfaces = "nic1=\"nat\"\ncableconnected1=\"on\"\nnic2=\"hostonly\"\ncableconnected2=\"off\"\n";
         assert_eq!(VirtualBox.read_interface(interfaces).as_deref(), Some("2"));
         assert_eq!(VirtualBox.read_link("2", interfaces), Some(("cableconnected2=\"off\"".to_owned(), false)));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::finding::{Finding, Needs};
 use super::host::Host;
 use super::network;
-use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
+use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site};
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use crate::artifact::NodeImage;
@@ -50,8 +50,8 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     fn read_link(&self, interface: &str, printed: &str) -> Option<(String, bool)>;
     /// Prints a VM's state.
     fn state(&self, vm: &str) -> Command;
-    /// The one line of what [`Hypervisor::state`] printed that says it, and the state.
-    fn read_state(&self, printed: &str) -> (String, State);
+    /// The state from what [`Hypervisor::state`] printed, with the words that say it.
+    fn read_state(&self, printed: &str) -> Observed;
     /// Prints all VMs.
     fn list(&self) -> Command;
     /// A VM's name from a line of what [`Hypervisor::list`] printed.
@@ -190,12 +190,11 @@ impl<H: Hypervisor> Provider for Vms<H> {
         let output = match self.0.state(id).run_async(cancel).await {
             Ok(output) => output,
             Err(error) => match error.tail().iter().find(|line| self.0.says_absent(line)) {
-                Some(line) => return Ok(Observed { state: State::Absent, proof: line.clone() }),
+                Some(line) => return Ok(Observed::absent(line.clone())),
                 None => return Err(error.into()),
             },
         };
-        let (proof, state) = self.0.read_state(&output.stdout);
-        Ok(Observed { state, proof })
+        Ok(self.0.read_state(&output.stdout))
     }
 
     /// The tool tells of all VMs of the host.

@@ -24,8 +24,6 @@ pub(super) struct Cause<'a> {
     pub(super) span: Option<&'a Span>,
     /// The invariant that was violated, if it is that.
     pub(super) violation: Option<&'a Violation>,
-    /// Whether the work failed by itself.
-    own: bool,
 }
 
 impl<'a> Cause<'a> {
@@ -36,7 +34,7 @@ impl<'a> Cause<'a> {
         }
         let by_reason = || violated(summary, true).or_else(|| failed(summary, true)).or_else(|| unexplained(summary));
         let by_time = || failed(summary, false).or_else(|| violated(summary, false)).or_else(|| stopped(summary));
-        let end = Self { at: summary.run.seconds, span: None, violation: None, own: false };
+        let end = Self { at: summary.run.seconds, span: None, violation: None };
         Some(by_reason().or_else(by_time).unwrap_or(end))
     }
 
@@ -49,12 +47,9 @@ impl<'a> Cause<'a> {
         format!("{what} {}{line}", moment_and_wall(&summary.run, self.at))
     }
 
-    /// What `quorate logs --around` takes: the step that failed, or the moment at which something befell it.
+    /// What `quorate logs --around` takes for it.
     pub(super) fn around(&self) -> String {
-        match self.span.and_then(|span| span.step).filter(|_| self.own) {
-            Some(step) => (step + 1).to_string(),
-            None => format!("{:.1}s", self.at),
-        }
+        format!("{:.1}s", self.at)
     }
 }
 
@@ -67,7 +62,7 @@ fn violated(summary: &Summary, named: bool) -> Option<Cause<'_>> {
     let violation = summary.violations.iter().find(|it| !named || names(summary, &it.message))?;
     // It went wrong when it began; that it was too long or too much showed later.
     let at = violation.begun();
-    Some(Cause { at, span: under_way(summary, at), violation: Some(violation), own: false })
+    Some(Cause { at, span: under_way(summary, at), violation: Some(violation) })
 }
 
 /// The first work that came out as the run did. What went wrong while cleaning up is the cause only if the reason says so.
@@ -80,14 +75,14 @@ fn failed(summary: &Summary, named: bool) -> Option<Cause<'_>> {
     };
     let span = summary.spans.iter().filter(ended).find(is_cause)?;
     let at = span.end.unwrap_or(summary.run.seconds);
-    Some(Cause { at, span: Some(span), violation: None, own: summary.verdict != Verdict::Interrupted })
+    Some(Cause { at, span: Some(span), violation: None })
 }
 
 /// What befell a machine without a step having asked for it.
 fn unexplained(summary: &Summary) -> Option<Cause<'_>> {
     let told = |message: &str| message.strip_prefix("unexplained: ").is_some_and(|message| names(summary, message));
     let at = summary.notices.iter().find(|notice| told(&notice.message))?.at;
-    Some(Cause { at, span: under_way(summary, at), violation: None, own: false })
+    Some(Cause { at, span: under_way(summary, at), violation: None })
 }
 
 /// What was under way when the run or its log ended.
@@ -99,7 +94,7 @@ fn stopped(summary: &Summary) -> Option<Cause<'_>> {
         (None, true) => summary.run.seconds,
         (None, false) => summary.spans.iter().find(abandoned)?.end?,
     };
-    Some(Cause { at, span: under_way(summary, at), violation: None, own: false })
+    Some(Cause { at, span: under_way(summary, at), violation: None })
 }
 
 /// The work that was under way at a moment: the step of the scenario, or what began last.
@@ -183,7 +178,7 @@ mod tests {
     fn the_cause_is_what_the_reason_names() {
         let killed: Vec<_> = support::passed().into_iter().filter(|event| event.at < 100.0).collect();
         for (events, expected) in [
-            (support::failed(), of(160.5, "master2 is NotReady", "4")),
+            (support::failed(), of(160.5, "master2 is NotReady", "160.5s")),
             (support::violated(), of(142.9, "master2 is NotReady", "142.9s")),
             (support::broken(), of(0.4, "look at the host", "0.4s")),
             (support::interrupted(), of(20.0, "kubeadm init", "20.0s")),
@@ -226,7 +221,7 @@ mod tests {
             commands(&events, &summary, &Cause::of(&summary).unwrap(), "RUN")
         };
         let all = ["balancer", "master1", "master2", "master3"];
-        assert_eq!(told(&all), ["quorate logs RUN master2 --around 4"]);
+        assert_eq!(told(&all), ["quorate logs RUN master2 --around 160.5s"]);
         assert_eq!(told(&all[..2]).len(), 2, "of no machine that is named there is any");
         assert_eq!(told(&[]), Vec::<String>::new());
     }

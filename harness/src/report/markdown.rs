@@ -27,6 +27,9 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
     let but = if regressed { ", but worse than its baseline allows" } else { "" };
     let mut text = format!("## {sign} {}: {}{but}\n\n", plain(&run.scenario), summary.verdict);
     text.push_str(&format!("**{}**\n\n", plain(&summary.reason)));
+    let caveats: Vec<String> = summary.caveats.iter().map(|it| format!("- Also: {}\n", plain(it))).collect();
+    text.push_str(&caveats.concat());
+    text.push_str(if caveats.is_empty() { "" } else { "\n" });
     text.push_str(&place(history, &summary, evidence));
     text.push_str(&steps(&summary));
     let around: Vec<String> = around(&history.events, &summary)

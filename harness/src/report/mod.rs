@@ -7,6 +7,7 @@ pub mod always;
 pub mod api;
 mod around;
 mod cause;
+mod caveat;
 pub mod critical;
 mod faults;
 pub mod history;

@@ -7,10 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::Comparison;
-use crate::event::{Event, LOOK, Phase, REMOVE, Verdict, What};
+use crate::event::{Event, INTERRUPTED, LOOK, Phase, REMOVE, Verdict, What};
 
 use super::always::{Always, always};
 use super::api::{Api, api};
+use super::caveat::{allowed, cleaning};
 use super::critical::{CriticalPath, path};
 use super::numbers::{Number, numbers, phase};
 use super::observed::{Observed, observed};
@@ -55,6 +56,9 @@ pub struct Summary {
     pub observed: Observed,
     /// How often a watch through the balancer was cut.
     pub watch_cuts: usize,
+    /// What the verdict does not say and a reader should know, a sentence each.
+    #[serde(default)]
+    pub caveats: Vec<String>,
     /// The numbers worth comparing.
     pub numbers: Vec<Number>,
     /// What was found when the run was held against a baseline.
@@ -181,12 +185,20 @@ impl Summary {
         let scenario = spans.iter().filter(|span| span.phase == Phase::Scenario);
         let last = |last: f64, span: &Span| last.max(span.end.unwrap_or(end));
         let (from, to) = scenario.fold((f64::INFINITY, 0.0), |(from, to), span| (span.start.min(from), last(to, span)));
+        let api = api(events, from, to);
+        let verdict = facts.verdict.unwrap_or(Verdict::Interrupted);
+        let mut caveats = Vec::new();
+        if verdict == Verdict::Passed {
+            caveats = allowed(events, &facts.faults, api.as_ref(), to);
+        }
+        caveats.extend(cleaning(&spans).filter(|caveat| !caveat.ends_with(&reason)));
         Self {
-            verdict: facts.verdict.unwrap_or(Verdict::Interrupted),
+            verdict,
             reason,
             always: always(events, &facts.violations),
             steps: steps(events, &spans),
-            api: api(events, from, to),
+            api,
+            caveats,
             observed: observed(events, from, to),
             numbers: numbers(events, &spans, &facts.faults, facts.run.ended.then_some(end)),
             bring_up: phase(&spans, Phase::BringUp).map(|(from, to)| path(&spans, from, to)),
@@ -261,7 +273,8 @@ impl Facts {
         let reason = self.reason.clone().unwrap_or_else(end);
         match interrupted(&self.notices) {
             Some(at) if self.verdict.is_none_or(|verdict| verdict == Verdict::Interrupted) => {
-                format!("interrupted at {at:.1} s by Ctrl-C or another signal; {reason}")
+                let more = if reason == INTERRUPTED { String::new() } else { format!("; {reason}") };
+                format!("interrupted at {at:.1} s by Ctrl-C or another signal{more}")
             }
             _ => reason,
         }

@@ -267,7 +267,10 @@ impl Log {
         self.work(&Work { deadline: Some(30.0), ..step(2, "kill master2", 70.0, 70.5) });
         self.fault(70.1, 70.4, 2, "kill", false, "the container exited with 137");
         let (machine, state) = ("master2".to_owned(), "stopped".to_owned());
-        self.add(70.4, What::Machine { machine, state, proof: "docker inspect: exited".to_owned() });
+        self.add(
+            70.4,
+            What::Machine { machine, state, proof: "docker inspect: exited".to_owned(), since: Some(wall(70.2)) },
+        );
         for tenth in 0..10_u32 {
             self.sample(63.0 + f64::from(tenth) * 0.7, true, 4.0 + f64::from(tenth));
         }
@@ -321,6 +324,9 @@ pub(crate) fn passed() -> Vec<Event> {
     log.node(116.0, "master2", "Unknown");
     log.work(&Work { deadline: Some(60.0), ..step(4, "start master2", 116.1, 120.2) });
     log.fault(116.2, 120.1, 4, "start", true, "boot id changed");
+    let (machine, state) = ("master2".to_owned(), "running".to_owned());
+    let proof = "docker inspect: running".to_owned();
+    log.add(120.1, What::Machine { machine, state, proof, since: Some(wall(116.9)) });
     let wait = step(5, "all nodes are Ready", 120.2, 134.2);
     log.work(&Work { progress: &[(121.0, "master2 is NotReady: NodeStatusUnknown")], deadline: Some(180.0), ..wait });
     log.node(134.1, "master2", "True");
@@ -387,7 +393,7 @@ pub(crate) fn interrupted() -> Vec<Event> {
     log.plan();
     let up = log.work(&work(Phase::BringUp, "vagrant up", 0.5, 10.0));
     let (machine, state) = ("master1".to_owned(), "running".to_owned());
-    log.add(11.0, What::Machine { machine, state, proof: "docker inspect: running".to_owned() });
+    log.add(11.0, What::Machine { machine, state, proof: "docker inspect: running".to_owned(), since: None });
     let init = Work { machine: Some("master1"), after: &[up], ..work(Phase::BringUp, "kubeadm init", 10.1, 20.0) };
     let init = Work { progress: &[(12.0, "waiting for the API server")], ..init };
     log.work(&Work { verdict: Verdict::Interrupted, message: Some("was abandoned"), ..init });

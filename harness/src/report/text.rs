@@ -136,6 +136,7 @@ pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Pat
     let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
     let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
     lines.extend(wrapped(&summary.reason, "  ", style.width));
+    lines.extend(summary.caveats.iter().flat_map(|it| wrapped(&format!("also: {it}"), "  ", style.width)));
     let cause = Cause::of(summary);
     lines.extend(cause.map(|cause| paint.dim(&format!("  {}", cause.place(summary)))));
     lines.extend(left(&summary.run).into_iter().flat_map(|left| wrapped(left, "  ", style.width)));

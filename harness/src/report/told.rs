@@ -85,10 +85,10 @@ pub(super) fn lines<'a>(told: &mut Told, events: impl Iterator<Item = &'a Event>
     lines
 }
 
-/// When a fault was begun, in seconds since the run's start. Between that and the event the clock had hardly time to jump; if
-/// it did, the event is what is left.
+/// When a fault was begun, or a machine came into its state, in seconds since the run's start. Between that and the event
+/// the clock had hardly time to jump; if it did, or if that was before the run, the event is what is left.
 pub(super) fn begun(Event { at, wall, what }: &Event) -> Option<f64> {
-    let What::Fault { begun, .. } = what else { return None };
+    let (What::Fault { begun, .. } | What::Machine { since: Some(begun), .. }) = what else { return None };
     let since = wall.duration_since(*begun).as_secs_f64();
     Some(super::words::rounded(if (0.0..=*at).contains(&since) { at - since } else { *at }))
 }
@@ -124,7 +124,8 @@ impl Told {
             return last.is_none_or(|last| event.at - last > NEWS).then_some(text);
         }
         if let Some(begun) = begun(event) {
-            let done = done(begun, event.at);
+            let seen = done(begun, event.at);
+            let done = if matches!(what, What::Machine { .. }) { seen.replace("done at", "seen at") } else { seen };
             if !done.is_empty() {
                 text.insert_str(text.len() - 1, &format!("; {done}"));
             }
@@ -145,7 +146,7 @@ impl Told {
     pub(super) fn say(&self, what: &What) -> Option<String> {
         let because = |error: &Option<String>| error.as_ref().map_or(String::new(), |it| format!(": {}", tidy(it)));
         Some(match what {
-            What::Machine { machine, state, proof } => format!("machine {machine} is {state} ({})", tidy(proof)),
+            What::Machine { machine, state, proof, .. } => format!("machine {machine} is {state} ({})", tidy(proof)),
             What::Fault { step, verb, machine, service, heals, detail, proof, .. } => {
                 let kind = match (heals, step) {
                     (true, None) => "healed while cleaning up: ",

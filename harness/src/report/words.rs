@@ -17,6 +17,12 @@ pub fn time(seconds: f64) -> String {
     if seconds < 99.95 { format!("{:.1} s", seconds.max(0.0)) } else { clock(seconds) }
 }
 
+/// How many there are of something, as `1 request` or `2 requests`.
+pub(super) fn count(many: usize, what: &str) -> String {
+    let plural = if many == 1 { "" } else { "s" };
+    format!("{many} {what}{plural}")
+}
+
 /// A moment of the run, always to a tenth of a second.
 pub(super) fn moment(at: f64) -> String {
     format!("{at:.1} s")

@@ -27,16 +27,20 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
     let own = format!("machines/{name}");
     std::fs::create_dir_all(folder.join(&own))?;
     let tell = |file: &str, role: &str| recorder.log_file(format!("{own}/{file}"), role, Some(name.as_str()));
+    let salvage = async || {
+        fleet.salvage(name, "/var/log", &folder.join(&own).join("var-log.tar")).await?;
+        tell("var-log.tar", "pod-logs");
+        Ok(())
+    };
     let cancel = CancellationToken::new();
     match fleet.state(name, &cancel).await?.state {
         State::Absent => Ok(()),
-        State::Stopped | State::Paused => {
-            fleet.salvage(name, "/var/log", &folder.join(&own).join("var-log.tar")).await?;
-            tell("var-log.tar", "pod-logs");
-            Ok(())
-        }
+        State::Stopped | State::Paused => salvage().await,
         State::Running => {
-            let way = fleet.ssh(name)?;
+            // One that a run which was cut short has started may take a while until it lets somebody in.
+            let Ok(Ok(way)) = tokio::time::timeout(DEADLINE, fleet.enter_one(name, &cancel)).await else {
+                return salvage().await;
+            };
             let save = async |command: Command, file: &str, role: &str| {
                 let to = folder.join(&own).join(file);
                 let command = command.label(format!("reading {file} of {name}")).stdout_to(to).deadline(DEADLINE);

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifact::{self, NodeImage, Source};
 use crate::cluster::Access;
-use crate::event::{FORMAT, Phase, REMOVE, SpanId, Verdict, What};
+use crate::event::{FORMAT, INTERRUPTED, Phase, REMOVE, SpanId, Verdict, What};
 use crate::machine::provider::{self, Choice, Provider, Site};
 use crate::machine::{Fleet, vagrant};
 use crate::plan::{self, Plan, Planned};
@@ -79,7 +79,7 @@ impl Failure {
     fn reason(&self) -> String {
         match self {
             Self::Failed(reason) | Self::Broken(reason) => reason.clone(),
-            Self::Interrupted => "the run was interrupted".into(),
+            Self::Interrupted => INTERRUPTED.into(),
         }
     }
 

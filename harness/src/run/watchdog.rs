@@ -113,7 +113,7 @@ impl Machines {
     }
 
     fn compare(&mut self, name: &MachineName, observed: Observed) {
-        let Observed { state, proof } = observed;
+        let (state, proof) = (observed.state, observed.proof.clone());
         let before = self.known.insert(name.clone(), proof.clone());
         let anew = before.is_some_and(|before| before != proof);
         let explained = match state {
@@ -126,8 +126,7 @@ impl Machines {
         }
         let how = if state == State::Running { "was started anew".to_owned() } else { format!("is {state}") };
         let message = format!("{name} {how}, and no step of this scenario did that: {proof}");
-        let event = What::Machine { machine: name.to_string(), state: state.to_string(), proof };
-        self.recorder.record(event);
+        self.fleet.tell(name, observed);
         self.recorder.record(What::Unexplained { machine: name.to_string(), message: message.clone() });
         self.told.send_replace(Some(message));
     }

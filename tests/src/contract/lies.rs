@@ -280,7 +280,7 @@ impl Provider for Liar {
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
         let observed = self.honest.state(id, cancel).await?;
         Ok(if self.tells(Lie::AlwaysRuns) {
-            Observed { state: State::Running, ..observed }
+            Observed { state: State::Running, since: None, ..observed }
         } else if self.tells(Lie::StartsTellNothing) {
             Observed { proof: format!("container is {}", observed.state), ..observed }
         } else {

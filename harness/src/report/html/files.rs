@@ -131,7 +131,7 @@ impl Files {
         if log.packed {
             return Link { href: log.href.clone(), label: log.path.clone(), read_by };
         }
-        let label = format!("{} at {}", log.path, moment.strftime("%H:%M:%S"));
+        let label = format!("{} at {}", log.path, moment.strftime("%H:%M"));
         Link { href: format!("{}#:~:{}", log.href, minutes.join("&")), label, read_by }
     }
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn links_lead_to_the_minute_of_the_moment_and_to_those_after_it() {
         let link = files().journal(Some("m1"), 70.5).unwrap();
-        assert_eq!(link.label, "machines/m1/journal.txt at 06:02:44");
+        assert_eq!(link.label, "machines/m1/journal.txt at 06:02");
         let minutes = "text=2026%2D11%2D23T06%3A02&text=2026%2D11%2D23T06%3A03&text=2026%2D11%2D23T06%3A04";
         assert_eq!(link.href, format!("./machines/m1/journal.txt#:~:{minutes}"));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::check::names::{COMPONENT_LEASES, NODES, PODS};
 use crate::event::{Event, Phase, What};
 use crate::report::span::Span;
-use crate::report::told::Told;
+use crate::report::told::{Told, begun};
 
 use super::bands::Band;
 use super::blind::{Cut, cuts, unseen};
@@ -160,7 +160,7 @@ fn cut_off(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
 }
 
 fn turn(tracks: &mut Tracks, told: &Told, event: &Event) {
-    let at = event.at;
+    let at = begun(event).unwrap_or(event.at);
     let said = || told.say(&event.what).unwrap_or_default();
     let mut track = |machine: &str, part, class: &str, short: &str, title: String| {
         tracks.entry(machine.to_owned()).or_default().entry(part).or_default().turn(at, class, short, title);
@@ -262,7 +262,8 @@ mod tests {
     fn a_lane_has_what_the_machine_did_and_what_befell_it() {
         let rows = rows(&support::passed(), "master2");
         let row = |name: &str| rows.iter().find(|row| row.0 == name).unwrap().1.clone();
-        assert_eq!(row("machine"), [(70.4, 134.3, "down".to_owned())]);
+        let since = "the provider's own times";
+        assert_eq!(row("machine"), [(70.2, 116.9, "down".to_owned()), (116.9, 134.3, "up".to_owned())], "{since}");
         assert_eq!(
             row("node"),
             [
@@ -303,7 +304,7 @@ mod tests {
         let mut log = Log::new("isolated");
         for (at, state) in [(1.0, "running"), (6.0, "stopped")] {
             let (machine, state) = ("m1".to_owned(), state.to_owned());
-            log.add(at, What::Machine { machine, state, proof: String::new() });
+            log.add(at, What::Machine { machine, state, proof: String::new(), since: None });
         }
         log.befall(2.0, "isolate", "m1", false);
         log.befall(4.0, "restore", "m1", true);
@@ -331,7 +332,7 @@ mod tests {
     fn a_partition_is_seen_on_the_machine_and_says_if_it_is_one_way() {
         let mut log = Log::new("partitioned");
         let (machine, state) = ("m1".to_owned(), "running".to_owned());
-        log.add(1.0, What::Machine { machine, state, proof: String::new() });
+        log.add(1.0, What::Machine { machine, state, proof: String::new(), since: None });
         log.partition(2.0, "m1", "from m2, m3, both directions");
         log.heal(4.0, "m1", "from partition");
         log.partition(5.0, "m1", "from m2, what comes in");
@@ -355,7 +356,7 @@ mod tests {
         let mut log = Log::new("watched");
         let mut turns = |at, machine: &str, state: &str| {
             let (machine, state) = (machine.to_owned(), state.to_owned());
-            log.add(at, What::Machine { machine, state, proof: String::new() });
+            log.add(at, What::Machine { machine, state, proof: String::new(), since: None });
         };
         turns(1.0, "m1", "running");
         turns(1.0, "m2", "stopped");

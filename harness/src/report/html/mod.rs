@@ -26,7 +26,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::compare;
-use crate::event::{Event, What};
+use crate::event::{Event, Verdict, What};
 
 use super::around::around;
 use super::cause::{self, Cause};
@@ -238,7 +238,7 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let (machines, _) = cause::machines(events, summary, &cause);
     let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
     let invariant = cause.violation.map(|violation| violation.invariant.clone());
-    let logs = logs(files, &machines, from, cause.at);
+    let logs = logs(files, &machines, from, cause.at, summary.verdict != Verdict::Failed);
     let line = |invariant: &String| summary.always.iter().find(|it| it.invariant == *invariant).map(|it| it.line);
     Some(Failure {
         at: cause.at,
@@ -253,12 +253,13 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     })
 }
 
-/// The logs of the work that was under way from a moment to another, and of the machines at the second; where there are
-/// none, those of all machines together that were begun by then, as Vagrant's.
-fn logs(files: &Files, machines: &[String], from: f64, at: f64) -> Vec<Link> {
-    let of_machines = machines.iter().flat_map(|machine| files.about(Some(machine), from, at));
-    let logs: Vec<Link> = files.about(None, from, at).into_iter().chain(of_machines).collect();
-    if logs.is_empty() { files.about(None, 0.0, at) } else { logs }
+/// The logs of the work that was under way from a moment to another, and of the machines at the second. Those of all
+/// machines together that were begun by then, as Vagrant's, stand there where there is nothing else, or if they are asked for.
+fn logs(files: &Files, machines: &[String], from: f64, at: f64, of_all: bool) -> Vec<Link> {
+    let mut logs: Vec<Link> = machines.iter().flat_map(|machine| files.about(Some(machine), from, at)).collect();
+    let from = if of_all || logs.is_empty() { 0.0 } else { from };
+    logs.extend(files.about(None, from, at));
+    logs
 }
 
 fn phases(summary: &Summary, end: f64) -> Vec<Piece> {

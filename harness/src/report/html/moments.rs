@@ -6,7 +6,7 @@ use crate::event::{Event, What};
 use crate::report::Summary;
 use crate::report::span::{Outcome, Span};
 use crate::report::told::{Told, lines as told};
-use crate::report::words::label;
+use crate::report::words::{count, label};
 
 use super::files::{Files, Link};
 
@@ -39,7 +39,11 @@ pub(super) fn moments(events: &[Event], summary: &Summary, files: &Files) -> (Ve
     lines.extend(summary.api.iter().flat_map(|api| &api.outages).map(|outage| Line {
         at: outage.start,
         class: "outage".to_owned(),
-        text: format!("the API is not answered for {:.1} s ({} failed requests)", outage.seconds(), outage.failed),
+        text: format!(
+            "the API is not answered for {:.1} s ({})",
+            outage.seconds(),
+            count(outage.failed, "failed request")
+        ),
         log: None,
     }));
     let room = MANY.saturating_sub(lines.len());

@@ -73,7 +73,7 @@ fn whatever_events_hold_is_text_and_nothing_else() {
     log.sample(2.0, true, 5.0);
     log.add(2.1, What::ApiSample { ok: false, status: None, latency_ms: 5.0, server: None, error: Some(evil()) });
     log.add(1.0, What::StepPlanned { step: 0, title: evil(), line: 1, deadline: Some(9.0) });
-    log.add(1.0, What::Machine { machine: evil(), state: evil(), proof: evil() });
+    log.add(1.0, What::Machine { machine: evil(), state: evil(), proof: evil(), since: None });
     log.add(1.0, What::Watch { of: evil(), connected: false, error: Some(evil()) });
     log.add(1.0, What::Artifact { name: evil(), version: evil(), source: evil(), sha256: [(evil(), evil())].into() });
     log.add(1.0, What::Provider { name: evil(), reason: evil() });
