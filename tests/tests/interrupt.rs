@@ -59,11 +59,11 @@ fn an_interrupt_while_a_machine_starts_tells_that_it_runs_and_what_it_said() {
     run.assert(Verdict::Interrupted).because(&["the run was interrupted"]).left_nothing(&bench);
 
     let history = history::read(&run.folder().join("events.jsonl")).unwrap();
-    let states = history.events.iter().filter_map(|event| match &event.what {
+    let last = history.events.iter().rev().find_map(|event| match &event.what {
         What::Machine { machine, state, .. } if machine == "master1" => Some(state.as_str()),
         _ => None,
     });
-    assert_eq!(states.last(), Some("running"), "{}", run.story());
+    assert_eq!(last, Some("running"), "{}", run.story());
     assert_eq!(history.summary().caveats, Vec::<String>::new(), "what lasted was undone{}", run.story());
     assert!(run.folder().join("machines/master1/journal.txt").is_file(), "nobody asked the machine{}", run.story());
 }
