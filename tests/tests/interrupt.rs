@@ -20,7 +20,7 @@ fn ends_in_order(signal: Signal, reach: impl FnOnce(&mut Running<'_>)) {
     reach(&mut run);
     run.signal(signal);
     let run = run.finish();
-    run.assert(Verdict::Interrupted).because(&["the run was interrupted"]).left_nothing(&bench);
+    run.assert(Verdict::Interrupted).because(&["by Ctrl-C or another signal"]).left_nothing(&bench);
     assert!(run.folder().join("vagrant/Vagrantfile").is_file(), "there is no evidence{}", run.story());
 }
 
@@ -56,7 +56,7 @@ fn an_interrupt_while_a_machine_starts_tells_that_it_runs_and_what_it_said() {
     run.wait_for("the container of master1 runs", || running().then_some(()));
     run.signal(Signal::INT);
     let run = run.finish();
-    run.assert(Verdict::Interrupted).because(&["the run was interrupted"]).left_nothing(&bench);
+    run.assert(Verdict::Interrupted).because(&["by Ctrl-C or another signal"]).left_nothing(&bench);
 
     let history = history::read(&run.folder().join("events.jsonl")).unwrap();
     let last = history.events.iter().rev().find_map(|event| match &event.what {
