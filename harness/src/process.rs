@@ -39,7 +39,7 @@ pub struct Command {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     dir: Option<PathBuf>,
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Input>,
     deadline: Duration,
     log: Option<PathBuf>,
     on_line: Option<OnLine>,
@@ -158,6 +158,13 @@ fn tail_of(tail: &[String], log: &Option<PathBuf>) -> String {
     text
 }
 
+/// What a program reads on its standard input.
+#[derive(Debug, Clone)]
+enum Input {
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
 impl Command {
     /// A program, looked up on the PATH unless it is a path, with a deadline of one minute.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
@@ -211,7 +218,14 @@ impl Command {
     /// What it reads on its standard input, which is empty otherwise.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.stdin = Some(Input::Bytes(bytes.into()));
+        self
+    }
+
+    /// A file that it reads on its standard input.
+    #[must_use]
+    pub fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdin = Some(Input::File(path.into()));
         self
     }
 
@@ -348,7 +362,8 @@ impl Command {
             expression = expression.dir(dir);
         }
         expression = match &self.stdin {
-            Some(bytes) => expression.stdin_bytes(bytes.clone()),
+            Some(Input::Bytes(bytes)) => expression.stdin_bytes(bytes.clone()),
+            Some(Input::File(path)) => expression.stdin_path(path),
             None => expression.stdin_null(),
         };
         expression.before_spawn(|command| {

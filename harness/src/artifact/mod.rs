@@ -14,6 +14,7 @@ pub(crate) mod tools;
 mod version;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -51,11 +52,58 @@ impl Default for Request {
     }
 }
 
-/// The image that machines of the docker provider are started from.
+/// What machines become nodes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// An image at the docker engine, from which containers start as nodes.
+    Image,
+    /// An archive of packages, programs and images, which a bare Debian installs without a network.
+    Bundle,
+}
+
+impl Form {
+    fn reference(self, kubernetes: &Kubernetes) -> String {
+        match self {
+            Self::Image => node::reference(kubernetes),
+            Self::Bundle => node::bundle_reference(kubernetes),
+        }
+    }
+
+    /// Whether what has this name is there, with the checksum that is known of it.
+    async fn there(
+        self,
+        reference: &str,
+        folders: &Folders,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Checksum>, ArtifactError> {
+        match self {
+            Self::Image => Ok(node::image_id(reference, cancel).await?.map(Checksum::Known)),
+            Self::Bundle => Ok(node::bundle_file(folders, reference).is_file().then_some(Checksum::InItsName)),
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Image => "node image",
+            Self::Bundle => "bundle of virtual machines",
+        }
+    }
+}
+
+/// How the content of what machines become nodes from is known.
+enum Checksum {
+    Known(String),
+    /// The name is made from all that it was made from.
+    InItsName,
+}
+
+/// What the machines of a run become nodes from.
 #[derive(Debug, Clone)]
 pub struct NodeImage {
-    /// Its name at the docker engine, as `quorate/node:0123456789abcdef`.
+    /// Its name: of an image at the docker engine, as `quorate/node:0123456789abcdef`, or of a bundle.
     pub reference: String,
+    /// The file of a bundle.
+    pub bundle: Option<PathBuf>,
     /// The Kubernetes inside.
     pub kubernetes: Kubernetes,
 }
@@ -80,11 +128,12 @@ pub async fn kubernetes(
     Ok(kubernetes)
 }
 
-/// Makes sure that the docker engine has the node image for a Kubernetes, and says which it is.
+/// Makes sure that there is what machines become nodes of a Kubernetes from, and says what it is.
 ///
 /// Takes under a tenth of a second when nothing is to be done. Otherwise it gets Kubernetes and makes the machines'
 /// tree side by side; all of it is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
 pub async fn node_image(
+    form: Form,
     request: &Request,
     recorder: &Recorder,
     cancel: &CancellationToken,
@@ -92,29 +141,34 @@ pub async fn node_image(
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
     let at_hand = source::at_hand(&wanted, request.sources(), &folders, cancel).await?;
     // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
-    let reference = at_hand.as_ref().map_or_else(|| "quorate/node:none".to_owned(), node::reference);
-    let known = node::image_id(&reference, cancel).await?;
-    let (kubernetes, reference, id) = match (at_hand, known) {
-        (Some(kubernetes), Some(id)) => (kubernetes, reference, id),
-        (at_hand, _) => make(&wanted, request, at_hand, &folders, recorder, cancel).await?,
+    let reference = at_hand.as_ref().map_or_else(|| "quorate/node:none".to_owned(), |it| form.reference(it));
+    let known = form.there(&reference, &folders, cancel).await?;
+    let (kubernetes, reference, checksum) = match (at_hand, known) {
+        (Some(kubernetes), Some(checksum)) => (kubernetes, reference, checksum),
+        (at_hand, _) => make(form, &wanted, request, at_hand, &folders, recorder, cancel).await?,
     };
     record_kubernetes(&kubernetes, recorder);
-    let version = reference.rsplit(':').next().unwrap_or_default().to_owned();
+    let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();
     let (name, source) =
-        ("node-image".to_owned(), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
-    let sha256 = [(reference.clone(), id.trim_start_matches("sha256:").to_owned())].into();
+        (form.title().replace(' ', "-"), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
+    let sha256 = match checksum {
+        Checksum::Known(id) => [(reference.clone(), id.trim_start_matches("sha256:").to_owned())].into(),
+        Checksum::InItsName => std::collections::BTreeMap::new(),
+    };
     recorder.record(What::Artifact { name, version, source, sha256 });
-    Ok(NodeImage { reference, kubernetes })
+    let bundle = (form == Form::Bundle).then(|| node::bundle_file(&folders, &reference));
+    Ok(NodeImage { reference, bundle, kubernetes })
 }
 
 async fn make(
+    form: Form,
     wanted: &Wanted,
     request: &Request,
     at_hand: Option<Kubernetes>,
     folders: &Folders,
     recorder: &Recorder,
     cancel: &CancellationToken,
-) -> Result<(Kubernetes, String, String), ArtifactError> {
+) -> Result<(Kubernetes, String, Checksum), ArtifactError> {
     let apt = Apt::derive(&folders.apt(), cancel).await?;
     if at_hand.is_none() && request.sources().contains(&Source::Debian) {
         folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
@@ -137,9 +191,9 @@ async fn make(
         // The second error is only the interruption that the first one caused.
         (Err(first), Err(second)) => return Err(if first.is_cancelled() { second } else { first }),
     };
-    let reference = node::reference(&kubernetes);
-    let id = image(&reference, &tree, &kubernetes, (folders, &apt), recorder, cancel).await?;
-    Ok((kubernetes, reference, id))
+    let reference = form.reference(&kubernetes);
+    let checksum = pack(form, &reference, &tree, &kubernetes, (folders, &apt), recorder, cancel).await?;
+    Ok((kubernetes, reference, checksum))
 }
 
 /// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
@@ -159,22 +213,27 @@ async fn obtain(
     ended(&span, source::obtain(wanted, request.sources(), &context).await)
 }
 
-async fn image(
+async fn pack(
+    form: Form,
     reference: &str,
     tree: &std::path::Path,
     kubernetes: &Kubernetes,
     cached: (&Folders, &Apt),
     recorder: &Recorder,
     cancel: &CancellationToken,
-) -> Result<String, ArtifactError> {
-    if let Some(id) = node::image_id(reference, cancel).await? {
-        return Ok(id);
+) -> Result<Checksum, ArtifactError> {
+    if let Some(checksum) = form.there(reference, cached.0, cancel).await? {
+        return Ok(checksum);
     }
-    let span = start("node image", recorder);
-    ended(&span, node::image(reference, tree, kubernetes, cached, &span, cancel).await)?;
-    node::image_id(reference, cancel).await?.ok_or_else(|| ArtifactError::Host {
-        problem: format!("the docker engine does not have {reference}, which was just made"),
-        remedy: "see that nobody removes images at the same time, and start again".into(),
+    let span = start(form.title(), recorder);
+    let made = match form {
+        Form::Image => node::image(reference, tree, kubernetes, cached, &span, cancel).await,
+        Form::Bundle => node::bundle(reference, tree, kubernetes, cached, &span, cancel).await,
+    };
+    ended(&span, made)?;
+    form.there(reference, cached.0, cancel).await?.ok_or_else(|| ArtifactError::Host {
+        problem: format!("{reference}, which was just made, is not there any more"),
+        remedy: "see that nobody removes such at the same time, and start again".into(),
     })
 }
 

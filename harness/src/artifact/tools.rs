@@ -13,6 +13,15 @@ pub(super) const TREE: &[Tool] = &[("debootstrap", "debootstrap"), ("unshare", "
 /// What the image of machines is made with.
 pub(super) const IMAGE: &[Tool] =
     &[("gcc", "gcc and libc6-dev"), ("jq", "jq"), ("unshare", "util-linux"), ("tar", "tar")];
+/// What the bundle of virtual machines is made with.
+pub(super) const BUNDLE: &[Tool] = &[
+    ("gcc", "gcc and libc6-dev"),
+    ("jq", "jq"),
+    ("unshare", "util-linux"),
+    ("tar", "tar"),
+    ("apt-get", "apt"),
+    ("dpkg-deb", "dpkg"),
+];
 /// What Kubernetes is built with from Debian's source package.
 pub(super) const DEBIAN: &[Tool] =
     &[("go", "golang-go"), ("dpkg", "dpkg"), ("flock", "util-linux"), ("apt-get", "apt")];

@@ -9,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifact::{self, NodeImage, Request, Source};
 use crate::event::{Event, Verdict, What};
+use crate::machine::provider;
 use crate::record::Recorder;
 
-/// Gets everything that a run needs ahead of time: Kubernetes, and the node image of the docker provider.
+/// Gets everything that a run needs ahead of time: Kubernetes, and the node image of the docker provider or what virtual machines
+/// install from.
 ///
 /// Everything is kept in the cache as it comes: interrupted and started again, it goes on.
 #[derive(Debug, clap::Args)]
@@ -22,15 +24,21 @@ pub(crate) struct Args {
     /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
     #[arg(long, value_name = "SOURCE", default_values = ["cache", "debian"])]
     kubernetes_from: Vec<Source>,
+    /// For which machines: those of docker start from an image, virtual machines install from an archive.
+    #[arg(long, value_name = "PROVIDER", default_value = "docker")]
+    provider: String,
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
+    let Some(provider) = provider::by_name(&args.provider) else {
+        return super::complain(&provider::unknown(&args.provider).to_string());
+    };
     let request = Request { version: args.kubernetes_version, sources: args.kubernetes_from };
     let recorder = Recorder::unwritten();
     let events = tokio::spawn(tell(recorder.follow()));
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone()));
-    let result = artifact::node_image(&request, &recorder, &cancel).await;
+    let result = artifact::node_image(provider.form(), &request, &recorder, &cancel).await;
     signals.abort();
     drop(recorder);
     if let Err(error) = events.await {
@@ -46,7 +54,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     }
 }
 
-fn say(NodeImage { reference, kubernetes }: &NodeImage) -> ExitCode {
+fn say(NodeImage { reference, kubernetes, .. }: &NodeImage) -> ExitCode {
     let line = format!("{reference} has Kubernetes {} from {}", kubernetes.version, kubernetes.source);
     super::written(writeln!(anstream::stdout(), "{line}").map_err(Into::into))
 }

@@ -17,7 +17,7 @@ use super::network;
 use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
-use crate::artifact::NodeImage;
+use crate::artifact::{Form, NodeImage};
 use crate::process::{Command, ProcessError, is_on_path};
 use crate::scenario::{Machine, NetworkPlugin, Runtime, Topology, Verb};
 
@@ -70,15 +70,11 @@ impl Provider for Docker {
     }
 
     fn refusal(&self, topology: &Topology) -> Option<String> {
-        if topology.kubernetes.network_plugin == NetworkPlugin::Calico {
-            return Some("Calico's images come from a registry, which machines of this provider do not use; take `network-plugin: bridge`".into());
-        }
-        if topology.kubernetes.runtime == Runtime::Docker {
-            return Some(
-                "its machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into(),
-            );
-        }
-        None
+        provider::not_packed(topology)
+    }
+
+    fn form(&self) -> Form {
+        Form::Image
     }
 
     fn rendering(&self, topology: &Topology, site: &Site, image: Option<&NodeImage>) -> Rendering {

@@ -269,8 +269,8 @@ impl Fleet {
         futures::future::join_all(ways.values().map(Ssh::close)).await;
     }
 
-    /// How long something may take with this provider.
-    fn patience(&self, usual: Duration) -> Duration {
+    /// How long something may take on its machines that takes so long on usual ones.
+    pub fn patience(&self, usual: Duration) -> Duration {
         usual * self.provider.slowness()
     }
 

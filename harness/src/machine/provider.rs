@@ -14,9 +14,9 @@ use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use super::vm::Vms;
 use super::{docker, libvirt, tools, virtualbox};
-use crate::artifact::NodeImage;
+use crate::artifact::{Form, NodeImage};
 use crate::process::{Command, ProcessError};
-use crate::scenario::{Machine, MachineName, Topology, Verb};
+use crate::scenario::{Machine, MachineName, NetworkPlugin, Runtime, Topology, Verb};
 
 /// The Vagrant box that virtual machines are made from, unless another is asked for.
 pub const DEFAULT_BOX: &str = "debian/bookworm64";
@@ -166,6 +166,9 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// Why a scenario cannot be run on it at all, if so.
     fn refusal(&self, topology: &Topology) -> Option<String>;
 
+    /// What its machines are made fit to be nodes from.
+    fn form(&self) -> Form;
+
     /// What it adds to the Vagrantfile.
     fn rendering(&self, topology: &Topology, site: &Site, image: Option<&NodeImage>) -> Rendering;
 
@@ -300,6 +303,17 @@ fn reason(why_not: &[(&str, Vec<Finding>)]) -> String {
     format!("it is the first that can be used here ({})", others.join("; "))
 }
 
+/// Why a topology cannot be made from what Quorate packs for machines, if so.
+pub(super) fn not_packed(topology: &Topology) -> Option<String> {
+    if topology.kubernetes.network_plugin == NetworkPlugin::Calico {
+        return Some("Calico's images come from a registry, which machines do not use; take `network-plugin: bridge`".into());
+    }
+    if topology.kubernetes.runtime == Runtime::Docker {
+        return Some("machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into());
+    }
+    None
+}
+
 /// That a topology cannot be run on a provider, if so.
 pub(super) fn refused(provider: &dyn Provider, topology: &Topology) -> Option<Finding> {
     let refusal = provider.refusal(topology)?;
@@ -307,7 +321,7 @@ pub(super) fn refused(provider: &dyn Provider, topology: &Topology) -> Option<Fi
 }
 
 /// That there is no provider of this name.
-pub(super) fn unknown(name: &str) -> ProviderError {
+pub(crate) fn unknown(name: &str) -> ProviderError {
     let names: Vec<&str> = all().iter().map(|provider| provider.name()).collect();
     let remedy = format!("name one of {}", names.join(", "));
     ProviderError::Host { problem: format!("there is no provider `{name}`"), remedy }

@@ -10,17 +10,15 @@ use tokio_util::sync::CancellationToken;
 use super::finding::{Finding, Needs};
 use super::host::Host;
 use super::network;
-use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site};
+use super::provider::{self, Impossible, Link, Observed, Provider, ProviderError, Site};
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
-use crate::artifact::NodeImage;
+use crate::artifact::{Form, NodeImage};
 use crate::process::{Command, is_on_path};
 use crate::scenario::{Machine, MachineName, Topology, Verb};
 
 /// How long it may take to copy a disk and a folder out of it.
 const SALVAGE: Duration = Duration::from_secs(300);
-/// Why no scenario runs on virtual machines yet.
-const NOT_PROVISIONED: &str = "this version validates its Vagrantfile, but runs nothing on it yet";
 
 /// The tool of a hypervisor, as command lines and how to read what they print.
 #[async_trait]
@@ -134,8 +132,12 @@ impl<H: Hypervisor> Provider for Vms<H> {
         self.0.findings(host, needs, cancel).await
     }
 
-    fn refusal(&self, _topology: &Topology) -> Option<String> {
-        Some(NOT_PROVISIONED.into())
+    fn refusal(&self, topology: &Topology) -> Option<String> {
+        provider::not_packed(topology)
+    }
+
+    fn form(&self) -> Form {
+        Form::Bundle
     }
 
     fn rendering(&self, _topology: &Topology, site: &Site, _image: Option<&NodeImage>) -> Rendering {

@@ -25,6 +25,7 @@ pub struct Provisioner {
     pub(super) secrets: Secrets,
     pub(super) recorder: Recorder,
     pub(super) etcd_disk: bool,
+    pub(super) bundle: Option<PathBuf>,
     cancel: CancellationToken,
     folder: PathBuf,
 }
@@ -53,6 +54,8 @@ pub struct Part {
     pub recorder: Recorder,
     /// Whether etcd's data is on a small file system of its own, which can be filled.
     pub etcd_disk: bool,
+    /// The archive that machines become fit to be nodes from, where their image does not make them so.
+    pub bundle: Option<PathBuf>,
     /// Ends all steps.
     pub cancel: CancellationToken,
     /// The run's folder.
@@ -108,7 +111,7 @@ pub enum StepError {
 impl Provisioner {
     /// A provisioner with secrets of its own.
     pub fn new(part: Part) -> Self {
-        let Part { topology, fleet, kubernetes, access, recorder, etcd_disk, cancel, folder } = part;
+        let Part { topology, fleet, kubernetes, access, recorder, etcd_disk, bundle, cancel, folder } = part;
         let secrets = Secrets {
             token: format!(
                 "{}.{}",
@@ -117,7 +120,7 @@ impl Provisioner {
             ),
             certificate_key: random(b"0123456789abcdef", 64),
         };
-        Self { topology, fleet, kubernetes, access, secrets, recorder, etcd_disk, cancel, folder }
+        Self { topology, fleet, kubernetes, access, secrets, recorder, etcd_disk, bundle, cancel, folder }
     }
 
     /// Runs a step: announces it, bounds its time, and tells how it ended.
@@ -133,6 +136,7 @@ impl Provisioner {
         F: Future<Output = Result<T, StepError>>,
     {
         let machine = machine.map(|machine| machine.name.to_string());
+        let deadline = self.fleet.patience(deadline);
         let options = SpanOptions { machine: machine.as_deref(), after, deadline: Some(deadline), step: None };
         let span = Arc::new(self.recorder.span(Phase::BringUp, title, options));
         let id = span.id();
@@ -202,7 +206,7 @@ impl Provisioner {
         Ok(())
     }
 
-    async fn logged(
+    pub(super) async fn logged(
         &self,
         machine: &Machine,
         name: &str,
@@ -212,6 +216,7 @@ impl Provisioner {
         let log = format!("logs/{}/{name}.log", machine.name);
         self.recorder.log_file(&log, "log", Some(machine.name.as_str()));
         let log = self.folder.join(log);
+        let deadline = self.fleet.patience(deadline);
         let command = command.label(format!("{name}.sh on {}", machine.name)).deadline(deadline).log(log);
         Ok(command.run_async(&self.cancel).await?)
     }

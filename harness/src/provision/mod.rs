@@ -12,6 +12,7 @@ mod join;
 mod kubeadm;
 mod network;
 mod node;
+mod software;
 #[cfg(test)]
 mod support;
 mod workload;
@@ -27,6 +28,7 @@ impl Provisioner {
     /// Makes a cluster of machines that run. Returns the spans that ended last, for what comes after them.
     pub async fn run(&self, up: SpanId) -> Result<Vec<SpanId>, ProvisionError> {
         let masters: Vec<_> = self.topology.masters().collect();
+        let up = self.software(up).await?;
         let kubelets = self.topology.nodes().chain(self.topology.of_role(Role::Etcd));
         let prepared = try_join_all(kubelets.map(|machine| node::prepare(self, machine, up)));
         let members = self.topology.members().filter(|_| self.etcd_disk);
@@ -46,6 +48,14 @@ impl Provisioner {
 
         let applied = workload::apply(self, first, &joined).await?;
         Ok(vec![connected, applied])
+    }
+
+    /// Installs the machines' programs, where they do not come with them. Returns the span that ended last.
+    async fn software(&self, up: SpanId) -> Result<SpanId, ProvisionError> {
+        let Some(bundle) = &self.bundle else { return Ok(up) };
+        let machines = self.topology.machines.values();
+        let installed = try_join_all(machines.map(|machine| software::install(self, machine, bundle, up))).await?;
+        Ok(installed.last().copied().unwrap_or(up))
     }
 
     /// The credentials of the cluster, which exist once it is initialised.

@@ -47,6 +47,7 @@ pub(super) fn provisioner(name: &str, version: &str) -> Provisioner {
         access: Access::new("/the-run/credentials".into()),
         recorder,
         etcd_disk: false,
+        bundle: None,
         cancel: CancellationToken::new(),
         folder: "/the-run".into(),
     });

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::{self, NodeImage, Source};
+use crate::artifact::{self, Form, NodeImage, Source};
 use crate::cluster::Access;
 use crate::event::{FORMAT, INTERRUPTED, Phase, REMOVE, SpanId, Verdict, What};
 use crate::machine::provider::{self, Choice, Provider, Site};
@@ -267,8 +267,8 @@ struct Body {
 impl Body {
     async fn run(self, options: Options, found: Option<Found>) -> Result<(), Failure> {
         let choice = self.choose(options.provider.as_deref()).await?;
-        let image = self.image(options.sources).await?;
         let provider = choice.provider;
+        let image = self.image(provider.form(), options.sources).await?;
         let made = handover::made(&self.scenario, provider.name(), &image, &options.vm_box);
         let name = provider.name();
         if let Some(found) = found {
@@ -392,9 +392,9 @@ impl Body {
         }
     }
 
-    async fn image(&self, sources: Vec<Source>) -> Result<NodeImage, Failure> {
+    async fn image(&self, form: Form, sources: Vec<Source>) -> Result<NodeImage, Failure> {
         let request = artifact::Request { version: self.scenario.topology.kubernetes.version.clone(), sources };
-        let image = artifact::node_image(&request, &self.recorder, &self.cancel).await;
+        let image = artifact::node_image(form, &request, &self.recorder, &self.cancel).await;
         image.map_err(|error| if self.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })
     }
 
@@ -469,6 +469,7 @@ async fn provision(engine: &Engine, image: NodeImage, access: &Access, folder: &
         access: access.clone(),
         recorder: engine.recorder.clone(),
         etcd_disk: engine.scenario.fills_disk(),
+        bundle: image.bundle,
         cancel: engine.cancel.clone(),
         folder: folder.to_owned(),
     };

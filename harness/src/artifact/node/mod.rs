@@ -25,6 +25,8 @@ use crate::record::Span;
 const TREE_SPACE: u64 = 3 << 29;
 /// What an image takes in the cache while it is made, and again at the engine.
 const IMAGE_SPACE: u64 = 1 << 30;
+/// What a bundle takes while it is made: packages, images, and both again as an archive.
+const BUNDLE_SPACE: u64 = 3 << 29;
 /// How many hexadecimal digits of a key name a thing.
 const KEY: usize = 16;
 
@@ -55,6 +57,13 @@ const IMAGE_FILES: &[(&str, &str)] = &[
     ("sh-cgi-index", include_str!("files/sh-cgi-index")),
 ];
 
+/// Files that a bundle depends on, beyond those that images are assembled with.
+const BUNDLE_FILES: &[(&str, &str)] = &[
+    ("bundle.sh", include_str!("bundle.sh")),
+    ("install.sh", include_str!("install.sh")),
+    ("vm-files.txt", include_str!("vm-files.txt")),
+];
+
 /// What the names of a tree and of an image are made from.
 fn key<'a>(parts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut digest = Sha256::new();
@@ -73,11 +82,25 @@ fn tree_key() -> String {
 
 /// The name of the image for a Kubernetes, whether it exists or not.
 pub(super) fn reference(kubernetes: &Kubernetes) -> String {
+    format!("quorate/node:{}", key_with(&[], kubernetes))
+}
+
+/// The name of the bundle for a Kubernetes, whether it exists or not.
+pub(super) fn bundle_reference(kubernetes: &Kubernetes) -> String {
+    format!("bundle-{}", key_with(BUNDLE_FILES, kubernetes))
+}
+
+fn key_with(files: &[(&str, &str)], kubernetes: &Kubernetes) -> String {
     let tree = tree_key();
     let images = kubernetes.images.join("\n");
     let sums = kubernetes.sha256.iter().map(|(name, sum)| (name.as_str(), sum.as_str()));
-    let parts = IMAGE_FILES.iter().copied().chain([("tree", tree.as_str()), ("images", images.as_str())]);
-    format!("quorate/node:{}", key(parts.chain(sums)))
+    let parts = IMAGE_FILES.iter().chain(files).copied();
+    key(parts.chain([("tree", tree.as_str()), ("images", images.as_str())]).chain(sums))
+}
+
+/// The file of a bundle.
+pub(super) fn bundle_file(folders: &Folders, reference: &str) -> PathBuf {
+    folders.node().join(format!("{reference}.tar.gz"))
 }
 
 /// The id of the engine's image of this name, if it has one. Fails when there is no engine to ask.
@@ -144,6 +167,26 @@ pub(super) async fn image(
     Script { what, name: "image.sh", command, log }.run(span, cancel).await
 }
 
+/// Makes the bundle `reference` from a tree and binaries.
+pub(super) async fn bundle(
+    reference: &str,
+    tree: &Path,
+    kubernetes: &Kubernetes,
+    (folders, apt): (&Folders, &Apt),
+    span: &Arc<Span>,
+    cancel: &CancellationToken,
+) -> Result<(), ArtifactError> {
+    let what = "make the bundle of virtual machines";
+    tools::want("to make the bundle of virtual machines", tools::BUNDLE)?;
+    folders.want_space(what, BUNDLE_SPACE)?;
+    let tools = write_tools(folders)?;
+    let work = folders.node().join(format!("{reference}.work"));
+    let command = as_root(&tools.join("bundle.sh"), &apt.config, cancel).await?;
+    let command = command.arg(&work).arg(tree).arg(&kubernetes.folder).arg(&tools);
+    let command = command.arg(bundle_file(folders, reference)).args(&kubernetes.images);
+    Script { what, name: "bundle.sh", command, log: folders.log("bundle") }.run(span, cancel).await
+}
+
 /// Where the engine keeps its images, if that is on this host.
 async fn engine_root(cancel: &CancellationToken) -> Result<Option<PathBuf>, ArtifactError> {
     let ask = Command::new("docker").args(["info", "--format", "{{.DockerRootDir}}"]).deadline(Duration::from_secs(20));
@@ -153,7 +196,7 @@ async fn engine_root(cancel: &CancellationToken) -> Result<Option<PathBuf>, Arti
 
 /// Puts the scripts where a shell can run them. A folder of their own key, so that nobody changes a script that runs.
 fn write_tools(folders: &Folders) -> Result<PathBuf, ArtifactError> {
-    let files = || TREE_FILES.iter().chain(IMAGE_FILES).copied();
+    let files = || TREE_FILES.iter().chain(IMAGE_FILES).chain(BUNDLE_FILES).copied();
     let folder = folders.node().join(format!("tools-{}", key(files())));
     if folder.is_dir() {
         return Ok(folder);
