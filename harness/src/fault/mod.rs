@@ -158,7 +158,7 @@ impl Hand<'_> {
         args: &[&str],
     ) -> Result<String, FaultError> {
         let label = [&[name], args].concat().join(" ");
-        let command = self.fleet.ssh(machine)?.script(script, args).label(label).deadline(SCRIPT);
+        let command = self.fleet.ssh(machine)?.script(script, args).label(label).deadline(self.fleet.patience(SCRIPT));
         let output = command.run_async(self.cancel).await;
         let output = output.map_err(|source| FaultError::Process { machine: machine.to_string(), source })?;
         Ok(output.stdout.trim().to_owned())

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::finding::{Finding, Needs};
 use super::host::Host;
 use super::network;
-use super::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
+use super::provider::{self, Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use crate::artifact::{Form, NodeImage};
 use crate::process::{Command, ProcessError, is_on_path};
-use crate::scenario::{Machine, NetworkPlugin, Runtime, Topology, Verb};
+use crate::scenario::{Machine, Topology, Verb};
 
 /// What a container needs to be a machine, each of which docs/node-image.md explains.
 const CREATE_ARGS: &[&str] = &[

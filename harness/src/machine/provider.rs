@@ -306,10 +306,14 @@ fn reason(why_not: &[(&str, Vec<Finding>)]) -> String {
 /// Why a topology cannot be made from what Quorate packs for machines, if so.
 pub(super) fn not_packed(topology: &Topology) -> Option<String> {
     if topology.kubernetes.network_plugin == NetworkPlugin::Calico {
-        return Some("Calico's images come from a registry, which machines do not use; take `network-plugin: bridge`".into());
+        return Some(
+            "Calico's images come from a registry, which machines do not use; take `network-plugin: bridge`".into(),
+        );
     }
     if topology.kubernetes.runtime == Runtime::Docker {
-        return Some("machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into());
+        return Some(
+            "machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into(),
+        );
     }
     None
 }

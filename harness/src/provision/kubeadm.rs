@@ -1,5 +1,7 @@
 //! kubeadm's configuration files, in the version that the Kubernetes at hand wants.
 
+use std::time::Duration;
+
 use minijinja::{Value, context};
 
 use super::context::Provisioner;
@@ -34,6 +36,7 @@ fn minor(version: &str) -> u32 {
 pub(super) fn init(provisioner: &Provisioner, machine: &Machine, driver: &str) -> Result<String, minijinja::Error> {
     let own = context! {
         pod_subnet => provisioner.topology.kubernetes.pod_subnet.to_string(),
+        timeout => timeout(provisioner),
         etcd => provisioner.topology.of_role(Role::Etcd).map(|etcd| format!("https://{}:2379", etcd.ip)).collect::<Vec<_>>(),
         ..kubelet(provisioner, driver)
     };
@@ -59,6 +62,13 @@ pub(super) fn runtime_flags(provisioner: &Provisioner) -> &'static str {
     } else {
         "--container-runtime-endpoint=unix:///run/containerd/containerd.sock"
     }
+}
+
+/// How many minutes kubeadm waits for a control plane where its own four are too few.
+fn timeout(provisioner: &Provisioner) -> Option<u64> {
+    const OWN: Duration = Duration::from_secs(240);
+    let patience = provisioner.fleet.patience(OWN);
+    (patience > OWN).then(|| patience.as_secs() / 60)
 }
 
 fn kubelet(provisioner: &Provisioner, driver: &str) -> Value {

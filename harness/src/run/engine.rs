@@ -50,8 +50,8 @@ impl Engine {
     async fn each_step(&self, observers: &Observers, mut after: Vec<SpanId>) -> Result<Vec<SpanId>, Failure> {
         for index in 0..self.plan.steps.len() {
             let planned = &self.plan.steps[index];
-            let options =
-                SpanOptions { step: Some(index), after: &after, deadline: Some(planned.deadline), machine: None };
+            let deadline = Some(self.fleet.patience(planned.deadline));
+            let options = SpanOptions { step: Some(index), after: &after, deadline, machine: None };
             let span = self.recorder.span(Phase::Scenario, &planned.title, options);
             let ended = self.step(index, &span, observers).await;
             self.end(&span, &ended);
@@ -63,10 +63,11 @@ impl Engine {
 
     /// Ends what wrote all along, reads back what it wrote, and judges what is judged at the end.
     async fn settle(&self, observers: &Observers, after: &[SpanId]) -> Result<(), Failure> {
-        let options = SpanOptions { after, deadline: Some(SETTLE), ..SpanOptions::default() };
+        let deadline = self.fleet.patience(SETTLE);
+        let options = SpanOptions { after, deadline: Some(deadline), ..SpanOptions::default() };
         let span = self.recorder.span(Phase::Scenario, "judge the whole run", options);
         observers.refresh();
-        let settled = tokio::time::timeout(SETTLE, async {
+        let settled = tokio::time::timeout(deadline, async {
             observers.settle().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")))?;
             observers.audit(|why| span.progress(format!("the writes cannot be read back: {why}"))).await;
             Ok(())
@@ -99,7 +100,7 @@ impl Engine {
             }
             Action::Hold { check, time } => self.hold(check.as_ref(), *time, span, observers).await,
             Action::Fault(Fault { verb, on }) => {
-                let deadline = self.plan.steps[index].deadline;
+                let deadline = self.fleet.patience(self.plan.steps[index].deadline);
                 let injected = tokio::time::timeout(deadline, async {
                     let on = choice::machines(self, index, on, span, observers).await?;
                     self.hand(Some(index), &self.cancel).inject(verb, &on).await.map_err(broken)
@@ -123,8 +124,9 @@ impl Engine {
     pub(super) async fn undo(&self) -> Vec<String> {
         let span = self.recorder.span(Phase::CleanUp, "undo what lasts", SpanOptions::default());
         let cancel = CancellationToken::new();
-        let failed = tokio::time::timeout(UNDO, self.hand(None, &cancel).undo_all()).await;
-        let failed = failed.unwrap_or_else(|_| vec![format!("not all faults were undone within {UNDO:?}")]);
+        let deadline = self.fleet.patience(UNDO);
+        let failed = tokio::time::timeout(deadline, self.hand(None, &cancel).undo_all()).await;
+        let failed = failed.unwrap_or_else(|_| vec![format!("not all faults were undone within {deadline:?}")]);
         match failed.is_empty() {
             true => span.end(Verdict::Passed, None),
             false => span.end(Verdict::Broken, Some(failed.join("; "))),
@@ -159,6 +161,7 @@ impl Engine {
     }
 
     async fn wait(&self, check: &Check, within: Duration, span: &Span, observers: &Observers) -> Result<(), Failure> {
+        let within = self.fleet.patience(within);
         let since = self.recorder.now();
         observers.refresh();
         let checks = [check];
@@ -180,7 +183,8 @@ impl Engine {
         observers: &Observers,
         after: &[SpanId],
     ) -> Result<SpanId, Failure> {
-        let options = SpanOptions { after, deadline: Some(within), ..SpanOptions::default() };
+        let deadline = Some(self.fleet.patience(within));
+        let options = SpanOptions { after, deadline, ..SpanOptions::default() };
         let span = self.recorder.span(Phase::BringUp, title, options);
         let ended = match self.wait(check, within, &span, observers).await {
             Err(Failure::Failed(reason)) => Err(Failure::Broken(format!("the cluster does not work: {reason}"))),
@@ -198,6 +202,7 @@ impl Engine {
         within: Duration,
         work: impl AsyncFnOnce(&Span),
     ) -> Result<SpanId, Failure> {
+        let within = self.fleet.patience(within);
         let options = SpanOptions { after, deadline: Some(within), ..SpanOptions::default() };
         let span = self.recorder.span(Phase::BringUp, title, options);
         let ended = tokio::select! {

@@ -59,7 +59,11 @@ async fn control_planes(fleet: &Fleet, topology: &Topology, span: &Span) {
         insist(span, || async {
             let way = fleet.ssh(&machine.name).map_err(|error| error.to_string())?;
             let script = way.script(include_str!("control-plane.sh"), &names);
-            let ran = script.label("control-plane.sh").deadline(COMPLETE).run_async(&CancellationToken::new()).await;
+            let ran = script
+                .label("control-plane.sh")
+                .deadline(fleet.patience(COMPLETE))
+                .run_async(&CancellationToken::new())
+                .await;
             ran.map(drop).map_err(|error| format!("{}: {error}", machine.name))
         })
         .await;

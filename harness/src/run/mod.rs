@@ -382,6 +382,13 @@ impl Body {
                     return Err(Failure::Broken(reason));
                 }
                 span.end(Verdict::Passed, None);
+                let slowness = choice.provider.slowness();
+                if slowness > 1 {
+                    let notice = format!(
+                        "the machines are emulated: each deadline is {slowness} times longer than it is written"
+                    );
+                    self.recorder.notice(notice);
+                }
                 Ok(choice)
             }
             Err(_) if self.cancel.is_cancelled() => Err(Failure::Interrupted),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quorate::artifact::NodeImage;
+use quorate::artifact::{Form, NodeImage};
 use quorate::machine::finding::{Finding, Needs};
 use quorate::machine::host::Host;
 use quorate::machine::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
@@ -222,6 +222,10 @@ impl Provider for Liar {
 
     fn refusal(&self, topology: &Topology) -> Option<String> {
         self.honest.refusal(topology)
+    }
+
+    fn form(&self) -> Form {
+        self.honest.form()
     }
 
     fn rendering(&self, topology: &Topology, site: &Site, image: Option<&NodeImage>) -> Rendering {

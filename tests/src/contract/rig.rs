@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ipnet::Ipv4Net;
-use quorate::artifact::{self, Request};
+use quorate::artifact::{self, Form, Request};
 use quorate::machine::provider::{DEFAULT_BOX, Provider, Site, State};
 use quorate::machine::ssh::Ssh;
 use quorate::machine::{Fleet, vagrant};
@@ -68,9 +68,12 @@ impl Rig {
             vm_box: std::env::var("QUORATE_BOX").unwrap_or_else(|_| DEFAULT_BOX.to_owned()),
         };
         let recorder = Recorder::unwritten();
-        let image = match provider {
-            "docker" => Some(artifact::node_image(&Request::default(), &recorder, cancel).await.map_err(words)?),
-            _ => None,
+        // The contract is about machines: nothing is installed on those that do not start as nodes.
+        let image = match truth.form() {
+            Form::Image => {
+                Some(artifact::node_image(Form::Image, &Request::default(), &recorder, cancel).await.map_err(words)?)
+            }
+            Form::Bundle => None,
         };
         let rendering = truth.rendering(&topology, &site, image.as_ref());
         let vagrantfile = vagrant::render(&topology, &site, truth.name(), rendering).map_err(words)?;
