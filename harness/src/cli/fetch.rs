@@ -7,13 +7,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::{self, NodeImage, Request, Source};
-use crate::event::{Event, Verdict, What};
-use crate::machine::provider;
-use crate::record::Recorder;
+use crate::artifact::{self, Form, NodeImage, Request, Source};
+use crate::event::{Event, Phase, Verdict, What};
+use crate::machine::provider::{self, DEFAULT_BOX, Provider};
+use crate::machine::vagrant;
+use crate::record::{Recorder, SpanOptions};
 
-/// Gets everything that a run needs ahead of time: Kubernetes, and the node image of the docker provider or what virtual machines
-/// install from.
+/// Gets everything that a run needs ahead of time: Kubernetes, and the node image of the docker provider, or the box of virtual
+/// machines and all that they install.
 ///
 /// Everything is kept in the cache as it comes: interrupted and started again, it goes on.
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// For which machines: those of docker start from an image, virtual machines install from an archive.
     #[arg(long, value_name = "PROVIDER", default_value = "docker")]
     provider: String,
+    /// The Vagrant box of virtual machines, with Debian 12.
+    #[arg(long = "box", env = "QUORATE_BOX", value_name = "BOX", default_value = DEFAULT_BOX)]
+    vm_box: String,
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
@@ -38,7 +42,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let events = tokio::spawn(tell(recorder.follow()));
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(end_on_signal(cancel.clone()));
-    let result = artifact::node_image(provider.form(), &request, &recorder, &cancel).await;
+    let result = get(provider.as_ref(), &args.vm_box, &request, &recorder, &cancel).await;
     signals.abort();
     drop(recorder);
     if let Err(error) = events.await {
@@ -46,12 +50,28 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     }
     match result {
         Ok(image) => say(&image),
-        Err(error) if error.is_cancelled() => {
-            super::complain(&error.to_string());
-            ExitCode::from(Verdict::Interrupted.exit_code())
+        Err(error) => {
+            let complained = super::complain(&error);
+            if cancel.is_cancelled() { ExitCode::from(Verdict::Interrupted.exit_code()) } else { complained }
         }
-        Err(error) => super::complain(&error.to_string()),
     }
+}
+
+async fn get(
+    provider: &dyn Provider,
+    vm_box: &str,
+    request: &Request,
+    recorder: &Recorder,
+    cancel: &CancellationToken,
+) -> Result<NodeImage, String> {
+    let image = artifact::node_image(provider.form(), request, recorder, cancel).await;
+    let image = image.map_err(|error| error.to_string())?;
+    if provider.form() == Form::Bundle {
+        let span = recorder.span(Phase::Prepare, format!("Vagrant's box {vm_box}"), SpanOptions::default());
+        vagrant::want_box(vm_box, provider.name(), cancel).await.map_err(|error| error.to_string())?;
+        span.end(Verdict::Passed, None);
+    }
+    Ok(image)
 }
 
 fn say(NodeImage { reference, kubernetes, .. }: &NodeImage) -> ExitCode {

@@ -165,6 +165,18 @@ impl Provider for Docker {
         }
     }
 
+    fn unsaveable(&self) -> Option<Impossible> {
+        Some(unsaveable())
+    }
+
+    async fn save(&self, _id: &str, _name: &str, _cancel: &CancellationToken) -> Result<(), ProviderError> {
+        Err(unsaveable().into())
+    }
+
+    async fn restore(&self, _id: &str, _name: &str, _cancel: &CancellationToken) -> Result<(), ProviderError> {
+        Err(unsaveable().into())
+    }
+
     fn changes(&self, prefix: &str) -> Option<Command> {
         let filters = [
             format!("label={LABEL}={prefix}"),
@@ -229,6 +241,13 @@ impl Provider for Docker {
             docker(["network", "rm"]).args(networks).run_async(&CancellationToken::new()).await?;
         }
         Ok(())
+    }
+}
+
+fn unsaveable() -> Impossible {
+    Impossible {
+        reason: "Docker does not save containers with what runs in them".into(),
+        alternative: "keep them running, as `--reuse` does".into(),
     }
 }
 

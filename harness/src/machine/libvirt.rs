@@ -102,6 +102,19 @@ impl Hypervisor for Libvirt {
         virsh(["undefine", vm, "--remove-all-storage", "--snapshots-metadata", "--managed-save"])
     }
 
+    /// Memory and disk are saved inside of the disk's own file.
+    fn save(&self, vm: &str, snapshot: &str) -> Command {
+        virsh(["snapshot-create-as", vm, snapshot, "--atomic"])
+    }
+
+    fn forget(&self, vm: &str, snapshot: &str) -> Command {
+        virsh(["snapshot-delete", vm, snapshot])
+    }
+
+    fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command> {
+        vec![virsh(["snapshot-revert", vm, snapshot, "--paused"])]
+    }
+
     fn others(&self) -> Vec<Other> {
         vec![
             Other {

@@ -27,7 +27,7 @@ use crate::event::What;
 use crate::process::{Command, ProcessError};
 use crate::record::Recorder;
 use crate::scenario::{Machine, MachineName, Topology};
-use provider::{Link, Observed, Provider, ProviderError, Site};
+use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
@@ -194,6 +194,66 @@ impl Fleet {
         self.provider.resume(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be resumed", source))
     }
 
+    /// Saves all machines as one: none runs on while another is saved. They run on afterwards, whatever became of it.
+    pub async fn save(&self, name: &str, cancel: &CancellationToken) -> Result<(), MachineError> {
+        use futures::future::{join_all, try_join_all};
+        let frozen = try_join_all(self.machines.keys().map(|machine| self.pause(machine, cancel))).await;
+        let saved = match frozen {
+            Ok(_) => try_join_all(self.machines.keys().map(|machine| self.save_one(machine, name, cancel))).await,
+            Err(error) => Err(error),
+        };
+        let resumed = join_all(self.machines.keys().map(|machine| self.wake(machine, cancel))).await;
+        saved?;
+        resumed.into_iter().collect::<Result<(), MachineError>>()?;
+        // Time has stood still in them.
+        try_join_all(self.machines.keys().map(|machine| self.set_clock(machine, cancel))).await.map(drop)
+    }
+
+    /// Puts all machines back into what was saved under a name, with the host's time, and enters them.
+    pub async fn restore(&self, name: &str, cancel: &CancellationToken) -> Result<(), MachineError> {
+        use futures::future::try_join_all;
+        // Connections know nothing of what was before.
+        self.close().await;
+        try_join_all(self.machines.keys().map(|machine| self.restore_one(machine, name, cancel))).await?;
+        try_join_all(self.machines.keys().map(|machine| self.wake(machine, cancel))).await?;
+        self.enter(cancel).await?;
+        try_join_all(self.machines.keys().map(|machine| self.set_clock(machine, cancel))).await.map(drop)
+    }
+
+    async fn save_one(
+        &self,
+        machine: &MachineName,
+        name: &str,
+        cancel: &CancellationToken,
+    ) -> Result<(), MachineError> {
+        let saved = self.provider.save(&self.id(machine)?, name, cancel).await;
+        saved.map_err(|source| error(machine.as_str(), "it cannot be saved", source))
+    }
+
+    async fn restore_one(
+        &self,
+        machine: &MachineName,
+        name: &str,
+        cancel: &CancellationToken,
+    ) -> Result<(), MachineError> {
+        let restored = self.provider.restore(&self.id(machine)?, name, cancel).await;
+        restored.map_err(|source| error(machine.as_str(), "it cannot be put back into what was saved", source))
+    }
+
+    /// Lets a machine run on if it is paused.
+    async fn wake(&self, machine: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        match self.state(machine, cancel).await?.state {
+            State::Paused => self.resume(machine, cancel).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a machine the host's time.
+    async fn set_clock(&self, machine: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let set = self.ssh(machine)?.command(["date", "--set", &format!("@{:.3}", now())]);
+        set.run_async(cancel).await.map(drop).map_err(failed(machine.as_str(), "its clock cannot be set"))
+    }
+
     /// Plugs the cable of a machine's private network in, or pulls it.
     pub async fn set_link(&self, name: &MachineName, up: bool, cancel: &CancellationToken) -> Result<(), MachineError> {
         let set = self.provider.set_link(&self.id(name)?, &self.site, up, cancel).await;
@@ -299,6 +359,11 @@ impl Fleet {
     fn ways(&self) -> std::sync::MutexGuard<'_, BTreeMap<MachineName, Ssh>> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Seconds since the epoch by the host's clock.
+fn now() -> f64 {
+    Timestamp::now().as_duration().as_secs_f64()
 }
 
 fn error(machine: &str, what: &str, source: ProviderError) -> MachineError {

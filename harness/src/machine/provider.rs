@@ -124,6 +124,12 @@ pub struct Impossible {
     pub alternative: String,
 }
 
+impl From<Impossible> for ProviderError {
+    fn from(Impossible { reason, alternative }: Impossible) -> Self {
+        Self::Host { problem: reason, remedy: alternative }
+    }
+}
+
 /// Why a provider could not do something, and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -195,6 +201,15 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
     /// A machine's state. What it says of a machine that was started anew differs from what it said before.
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError>;
+
+    /// Why its machines cannot be saved with their memory and restored, if so.
+    fn unsaveable(&self) -> Option<Impossible>;
+
+    /// Saves a machine that is paused, with its memory and its disk, in the place of what was saved under that name before.
+    async fn save(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
+
+    /// Puts a machine back into what was saved under a name, whatever it does now. It is paused then, or runs.
+    async fn restore(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
 
     /// A command that prints a line whenever a machine that carries the prefix changes its state, and does not end by
     /// itself; none where the provider has no such thing.

@@ -13,6 +13,8 @@ use crate::scenario::{MachineName, Topology};
 /// The template that every Vagrantfile is rendered from.
 const TEMPLATE: &str = include_str!("../../../Vagrantfile.tmpl");
 
+/// How long it may take to download a box.
+const DOWNLOAD: Duration = Duration::from_secs(3600);
 /// What Vagrant's errors say before the name of a machine, of several that it works on at once.
 const ON: &str = "executing the action on the '";
 
@@ -131,13 +133,28 @@ impl Vagrant {
     }
 
     fn command(&self, verb: &str) -> Command {
-        Command::new("vagrant")
-            .arg(verb)
-            .dir(&self.folder)
-            .env("VAGRANT_CWD", &self.folder)
-            .env("VAGRANT_CHECKPOINT_DISABLE", "1")
-            .env("VAGRANT_NO_COLOR", "1")
+        command(verb).dir(&self.folder).env("VAGRANT_CWD", &self.folder)
     }
+}
+
+/// Makes sure that Vagrant has a box for a provider, from which machines are then made without a network.
+pub async fn want_box(name: &str, provider: &str, cancel: &CancellationToken) -> Result<(), ProcessError> {
+    let listed = command("box").arg("list").run_async(cancel).await?;
+    if has_box(&listed.stdout, name, provider) {
+        return Ok(());
+    }
+    let add = command("box").args(["add", "--provider", provider, name]);
+    add.deadline(DOWNLOAD).run_async(cancel).await.map(drop)
+}
+
+/// Whether a box is among those that `vagrant box list` prints, as `debian/bookworm64 (libvirt, 12.20231009.1)`.
+fn has_box(listed: &str, name: &str, provider: &str) -> bool {
+    let of = |line: &str| line.strip_prefix(name).map(|rest| rest.trim_start().starts_with(&format!("({provider},")));
+    listed.lines().any(|line| of(line) == Some(true))
+}
+
+fn command(verb: &str) -> Command {
+    Command::new("vagrant").arg(verb).env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1")
 }
 
 /// The machines that Vagrant says an action has failed on, from what it printed last.
@@ -150,6 +167,14 @@ pub fn blamed(tail: &[String]) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_is_there_for_its_own_provider_alone() {
+        let listed = "debian/bookworm64  (libvirt, 12.20231009.1)\nquorate/emulated (libvirt, 0, (amd64))\n";
+        assert!(has_box(listed, "debian/bookworm64", "libvirt") && has_box(listed, "quorate/emulated", "libvirt"));
+        assert!(!has_box(listed, "debian/bookworm64", "virtualbox") && !has_box(listed, "debian/bookworm", "libvirt"));
+        assert!(!has_box("There are no installed boxes!", "debian/bookworm64", "libvirt"));
+    }
 
     #[test]
     fn vagrant_names_the_machines_that_it_failed_on() {

@@ -90,6 +90,23 @@ impl Hypervisor for VirtualBox {
         Some(line.strip_prefix('"')?.rsplit_once('"')?.0)
     }
 
+    fn save(&self, vm: &str, snapshot: &str) -> Command {
+        manage(["snapshot", vm, "take", snapshot])
+    }
+
+    fn forget(&self, vm: &str, snapshot: &str) -> Command {
+        manage(["snapshot", vm, "delete", snapshot])
+    }
+
+    /// Only a VM that is off can be put back, and then has to be started.
+    fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command> {
+        vec![
+            manage(["controlvm", vm, "poweroff"]),
+            manage(["snapshot", vm, "restore", snapshot]),
+            manage(["startvm", vm, "--type", "headless"]),
+        ]
+    }
+
     fn remove(&self, vm: &str) -> Command {
         manage(["unregistervm", vm, "--delete"])
     }

@@ -20,6 +20,9 @@ use crate::scenario::{Machine, MachineName, Topology, Verb};
 /// How long it may take to copy a disk and a folder out of it.
 const SALVAGE: Duration = Duration::from_secs(300);
 
+/// How long it may take to write or read a machine's memory.
+const SNAPSHOT: Duration = Duration::from_secs(300);
+
 /// The tool of a hypervisor, as command lines and how to read what they print.
 #[async_trait]
 pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
@@ -50,6 +53,12 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     fn state(&self, vm: &str) -> Command;
     /// The state from what [`Hypervisor::state`] printed, with the words that say it.
     fn read_state(&self, printed: &str) -> Observed;
+    /// Saves a VM that is paused, with its memory.
+    fn save(&self, vm: &str, snapshot: &str) -> Command;
+    /// Removes what was saved, so that it can be saved anew.
+    fn forget(&self, vm: &str, snapshot: &str) -> Command;
+    /// Puts a VM back into what was saved, by commands one after the other of which all but the last may fail.
+    fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command>;
     /// Prints all VMs.
     fn list(&self) -> Command;
     /// A VM's name from a line of what [`Hypervisor::list`] printed.
@@ -197,6 +206,25 @@ impl<H: Hypervisor> Provider for Vms<H> {
             },
         };
         Ok(self.0.read_state(&output.stdout))
+    }
+
+    fn unsaveable(&self) -> Option<Impossible> {
+        None
+    }
+
+    async fn save(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        // There may be none of that name yet.
+        let _ = self.0.forget(id, name).deadline(SNAPSHOT).run_async(cancel).await;
+        self.0.save(id, name).deadline(SNAPSHOT).run_async(cancel).await?;
+        Ok(())
+    }
+
+    async fn restore(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        let mut last = Ok(());
+        for command in self.0.restore(id, name) {
+            last = command.deadline(SNAPSHOT).run_async(cancel).await.map(drop);
+        }
+        Ok(last?)
     }
 
     /// The tool tells of all VMs of the host.

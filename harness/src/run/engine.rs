@@ -33,6 +33,8 @@ pub(super) struct Engine {
     pub(super) cancel: CancellationToken,
     pub(super) active: Arc<Active>,
     pub(super) seed: u64,
+    /// Whether the machines are saved once the cluster is proven, for the runs that come after.
+    pub(super) saves: bool,
 }
 
 impl Engine {

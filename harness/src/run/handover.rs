@@ -1,5 +1,8 @@
 //! A cluster that one run leaves to the next, which takes it over once it is seen to be clean and healthy.
 //!
+//! Virtual machines are saved, all at one moment, when their cluster has just been proven, and put back into that before the next
+//! run; containers go on as they are.
+//!
 //! Only a run that passed and whose faults were all undone leaves its cluster, and only a run whose own would be made
 //! alike takes it. The gate that every new cluster passes is before the first step here as well. What one command leaves
 //! to a later one is in the ledger of the run that made it.
@@ -26,6 +29,10 @@ use crate::scenario::Scenario;
 
 /// How long it may take until what the run before has written is gone.
 const CLEARED: Duration = Duration::from_secs(60);
+/// How long it may take to save all machines, or to put them back.
+const SAVED: Duration = Duration::from_secs(300);
+/// What they are saved as.
+const PROVEN: &str = "quorate-proven";
 
 /// A cluster that a run has left. While it lives, the run that made it counts as alive.
 #[derive(Debug)]
@@ -110,12 +117,39 @@ pub fn alike(one: &Scenario, other: &Scenario) -> bool {
     of(one) == of(other)
 }
 
+/// Saves the machines of a cluster that is proven. It is no failure if that cannot be done: the next run finds nothing then.
+pub(super) async fn save(engine: &Engine, after: &[SpanId]) -> Result<SpanId, Failure> {
+    let deadline = engine.fleet.patience(SAVED);
+    let options = SpanOptions { deadline: Some(deadline), after, ..SpanOptions::default() };
+    let span = engine.recorder.span(Phase::BringUp, "save the machines", options);
+    let saved = tokio::time::timeout(deadline, engine.fleet.save(PROVEN, &engine.cancel)).await;
+    if engine.cancel.is_cancelled() {
+        return Err(Failure::Interrupted);
+    }
+    let trouble = match saved {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("not within {deadline:?}")),
+    };
+    if let Some(trouble) = &trouble {
+        engine.recorder.notice(format!("the machines cannot be saved, so the next run makes its own: {trouble}"));
+    }
+    span.end(Verdict::Passed, trouble);
+    Ok(span.id())
+}
+
 /// Enters the machines of a cluster that is there, and clears what the run before has written.
 pub(super) async fn take_over(engine: &Engine, access: &Access) -> Result<Vec<SpanId>, Failure> {
-    let options = SpanOptions { deadline: Some(CLEARED), ..SpanOptions::default() };
+    let saved = engine.fleet.provider().unsaveable().is_none();
+    let deadline = engine.fleet.patience(if saved { SAVED } else { CLEARED });
+    let options = SpanOptions { deadline: Some(deadline), ..SpanOptions::default() };
     let span = engine.recorder.span(Phase::BringUp, "take over the cluster", options);
     let taken = async {
-        engine.fleet.enter(&engine.cancel).await.map_err(broken)?;
+        if saved {
+            engine.fleet.restore(PROVEN, &engine.cancel).await.map_err(broken)?;
+        } else {
+            engine.fleet.enter(&engine.cancel).await.map_err(broken)?;
+        }
         let client = access.through_balancer().await.map_err(broken)?;
         insist(&span, || async {
             clear(client.clone()).await.map_err(|error| format!("what was written cannot be cleared: {error}"))
@@ -124,8 +158,8 @@ pub(super) async fn take_over(engine: &Engine, access: &Access) -> Result<Vec<Sp
         Ok(())
     };
     let taken = tokio::select! {
-        taken = tokio::time::timeout(CLEARED, taken) => {
-            taken.unwrap_or_else(|_| Err(Failure::Broken(format!("it could not be cleared within {CLEARED:?}"))))
+        taken = tokio::time::timeout(deadline, taken) => {
+            taken.unwrap_or_else(|_| Err(Failure::Broken(format!("it could not be taken over within {deadline:?}"))))
         }
         () = engine.cancel.cancelled() => Err(Failure::Interrupted),
     };

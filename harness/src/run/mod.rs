@@ -283,7 +283,8 @@ impl Body {
         let provider =
             provider::by_name(name).ok_or_else(|| Failure::Broken(format!("there is no provider {name}")))?;
         let fleet = self.fleet(provider, &image, &options.vm_box).await?;
-        let engine = self.engine(fleet);
+        let saves = options.leave && fleet.provider().unsaveable().is_none();
+        let engine = Engine { saves, ..self.engine(fleet) };
         let access = Access::new(self.folder.path().join("credentials"));
         self.on(&engine, Origin::New(image), &access, &AtomicBool::default()).await
     }
@@ -351,6 +352,7 @@ impl Body {
             cancel: self.cancel.clone(),
             active: Arc::default(),
             seed: self.seed,
+            saves: false,
         }
     }
 
@@ -492,7 +494,11 @@ async fn judged(
     begun: &AtomicBool,
 ) -> Result<(), Failure> {
     let client = access.through_balancer().await.map_err(broken)?;
-    let proven = gate::pass(engine, observers, client, provisioned).await?;
+    let mut proven = gate::pass(engine, observers, client.clone(), provisioned).await?;
+    if engine.saves {
+        let saved = handover::save(engine, &proven).await?;
+        proven = gate::pass(engine, observers, client, &[saved]).await?;
+    }
     begun.store(true, Ordering::Relaxed);
     engine.steps(observers, proven).await
 }

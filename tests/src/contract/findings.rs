@@ -16,6 +16,9 @@ pub enum Point {
     PauseFreezes,
     ResumeGoesOn,
     PauseTold,
+    SnapshotDisk,
+    SnapshotMemory,
+    SnapshotClock,
     ClockWrong,
     ClockRight,
     ClockTold,
@@ -41,7 +44,7 @@ pub enum Point {
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::ComesUp,
         Self::Address,
         Self::Hostname,
@@ -50,6 +53,9 @@ impl Point {
         Self::PauseFreezes,
         Self::ResumeGoesOn,
         Self::PauseTold,
+        Self::SnapshotDisk,
+        Self::SnapshotMemory,
+        Self::SnapshotClock,
         Self::ClockWrong,
         Self::ClockRight,
         Self::ClockTold,
@@ -84,6 +90,9 @@ impl Point {
             Self::PauseFreezes => "paused, it does nothing",
             Self::ResumeGoesOn => "resumed, it goes on where it was",
             Self::PauseTold => "whether it is paused is told",
+            Self::SnapshotDisk => "put back into what was saved, its disk is as it was then",
+            Self::SnapshotMemory => "put back into what was saved, what ran then runs on",
+            Self::SnapshotClock => "put back into what was saved, it has the host's time",
             Self::ClockWrong => "its clock is put wrong, and stays so",
             Self::ClockRight => "its clock is put right again",
             Self::ClockTold => "that somebody else moved its clock is told",

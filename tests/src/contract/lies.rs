@@ -292,6 +292,18 @@ impl Provider for Liar {
         })
     }
 
+    fn unsaveable(&self) -> Option<Impossible> {
+        self.honest.unsaveable()
+    }
+
+    async fn save(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        self.honest.save(id, name, cancel).await
+    }
+
+    async fn restore(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        self.honest.restore(id, name, cancel).await
+    }
+
     fn slowness(&self) -> u32 {
         self.honest.slowness()
     }

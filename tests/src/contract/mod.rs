@@ -12,6 +12,7 @@ mod freeze;
 mod lies;
 mod power;
 mod rig;
+mod snapshot;
 mod up;
 
 use futures::FutureExt;
@@ -46,6 +47,7 @@ async fn all(rig: &Rig, found: &mut Findings) {
         return;
     }
     freeze::judge(rig, found).await;
+    snapshot::judge(rig, found).await;
     clock::judge(rig, found).await;
     cable::judge(rig, found).await;
     power::judge_halt(rig, found).await;

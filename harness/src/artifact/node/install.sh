@@ -17,6 +17,7 @@ fi
 # The machine's own sources are left alone, and not asked: it may have no network.
 apt() {
   apt-get --quiet --yes --no-install-recommends --no-upgrade -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+    -o Dpkg::Options::=--force-unsafe-io \
     -o Dir::Etc::SourceList="$PWD/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
     -o Dir::State::Lists="$PWD/apt/lists" -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
 }
