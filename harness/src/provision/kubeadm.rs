@@ -68,7 +68,7 @@ pub(super) fn runtime_flags(provisioner: &Provisioner) -> &'static str {
 fn timeout(provisioner: &Provisioner) -> Option<u64> {
     const OWN: Duration = Duration::from_secs(240);
     let patience = provisioner.fleet.patience(OWN);
-    (patience > OWN).then(|| patience.as_secs() / 60)
+    (patience > OWN).then_some(patience.as_secs() / 60)
 }
 
 fn kubelet(provisioner: &Provisioner, driver: &str) -> Value {

@@ -44,11 +44,11 @@ packages() {
 
 # apt's status lines are kind:item:percent:text.
 progress() {
-  local line kind text percent
+  local line text percent
   while IFS= read -r line; do
     case $line in
       dlstatus:*)
-        IFS=: read -r kind _ percent text <<< "$line"
+        IFS=: read -r _ _ percent text <<< "$line"
         printf '@progress %.0f 100 percent %s\n' "$percent" "$text"
         ;;
       *) printf '%s\n' "$line" ;;
