@@ -69,16 +69,19 @@ impl Form {
         }
     }
 
-    /// Whether what has this name is there, with the checksum that is known of it.
+    /// The SHA-256 sum of what has this name, if it is there.
     async fn there(
         self,
         reference: &str,
         folders: &Folders,
         cancel: &CancellationToken,
-    ) -> Result<Option<Checksum>, ArtifactError> {
+    ) -> Result<Option<String>, ArtifactError> {
         match self {
-            Self::Image => Ok(node::image_id(reference, cancel).await?.map(Checksum::Known)),
-            Self::Bundle => Ok(node::bundle_file(folders, reference).is_file().then_some(Checksum::InItsName)),
+            Self::Image => {
+                let id = node::image_id(reference, cancel).await?;
+                Ok(id.map(|id| id.trim_start_matches("sha256:").to_owned()))
+            }
+            Self::Bundle => Ok(node::bundle_checksum(folders, reference)),
         }
     }
 
@@ -88,13 +91,6 @@ impl Form {
             Self::Bundle => "bundle of virtual machines",
         }
     }
-}
-
-/// How the content of what machines become nodes from is known.
-enum Checksum {
-    Known(String),
-    /// The name is made from all that it was made from.
-    InItsName,
 }
 
 /// What the machines of a run become nodes from.
@@ -151,10 +147,7 @@ pub async fn node_image(
     let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();
     let (name, source) =
         (form.title().replace(' ', "-"), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
-    let sha256 = match checksum {
-        Checksum::Known(id) => [(reference.clone(), id.trim_start_matches("sha256:").to_owned())].into(),
-        Checksum::InItsName => std::collections::BTreeMap::new(),
-    };
+    let sha256 = [(reference.clone(), checksum)].into();
     recorder.record(What::Artifact { name, version, source, sha256 });
     let bundle = (form == Form::Bundle).then(|| node::bundle_file(&folders, &reference));
     Ok(NodeImage { reference, bundle, kubernetes })
@@ -168,7 +161,7 @@ async fn make(
     folders: &Folders,
     recorder: &Recorder,
     cancel: &CancellationToken,
-) -> Result<(Kubernetes, String, Checksum), ArtifactError> {
+) -> Result<(Kubernetes, String, String), ArtifactError> {
     let apt = Apt::derive(&folders.apt(), cancel).await?;
     if at_hand.is_none() && request.sources().contains(&Source::Debian) {
         folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
@@ -221,7 +214,7 @@ async fn pack(
     cached: (&Folders, &Apt),
     recorder: &Recorder,
     cancel: &CancellationToken,
-) -> Result<Checksum, ArtifactError> {
+) -> Result<String, ArtifactError> {
     if let Some(checksum) = form.there(reference, cached.0, cancel).await? {
         return Ok(checksum);
     }

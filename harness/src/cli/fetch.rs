@@ -64,14 +64,13 @@ async fn get(
     recorder: &Recorder,
     cancel: &CancellationToken,
 ) -> Result<NodeImage, String> {
-    let image = artifact::node_image(provider.form(), request, recorder, cancel).await;
-    let image = image.map_err(|error| error.to_string())?;
     if provider.form() == Form::Bundle {
         let span = recorder.span(Phase::Prepare, format!("Vagrant's box {vm_box}"), SpanOptions::default());
         vagrant::want_box(vm_box, provider.name(), cancel).await.map_err(|error| error.to_string())?;
         span.end(Verdict::Passed, None);
     }
-    Ok(image)
+    let image = artifact::node_image(provider.form(), request, recorder, cancel).await;
+    image.map_err(|error| error.to_string())
 }
 
 fn say(NodeImage { reference, kubernetes, .. }: &NodeImage) -> ExitCode {

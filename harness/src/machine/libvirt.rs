@@ -107,10 +107,6 @@ impl Hypervisor for Libvirt {
         virsh(["snapshot-create-as", vm, snapshot, "--atomic"])
     }
 
-    fn forget(&self, vm: &str, snapshot: &str) -> Command {
-        virsh(["snapshot-delete", vm, snapshot])
-    }
-
     fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command> {
         vec![virsh(["snapshot-revert", vm, snapshot, "--paused"])]
     }

@@ -194,30 +194,36 @@ impl Fleet {
         self.provider.resume(&id, cancel).await.map_err(|source| error(name.as_str(), "it cannot be resumed", source))
     }
 
-    /// Saves all machines as one: none runs on while another is saved. They run on afterwards, whatever became of it.
+    /// Saves all machines as one: none runs on while another is saved. They run on afterwards, whatever became of it, with the
+    /// host's time.
     pub async fn save(&self, name: &str, cancel: &CancellationToken) -> Result<(), MachineError> {
-        use futures::future::{join_all, try_join_all};
-        let frozen = try_join_all(self.machines.keys().map(|machine| self.pause(machine, cancel))).await;
+        let frozen = self.each(|machine| self.pause(machine, cancel)).await;
         let saved = match frozen {
-            Ok(_) => try_join_all(self.machines.keys().map(|machine| self.save_one(machine, name, cancel))).await,
+            Ok(()) => self.each(|machine| self.save_one(machine, name, cancel)).await,
             Err(error) => Err(error),
         };
-        let resumed = join_all(self.machines.keys().map(|machine| self.wake(machine, cancel))).await;
-        saved?;
-        resumed.into_iter().collect::<Result<(), MachineError>>()?;
-        // Time has stood still in them.
-        try_join_all(self.machines.keys().map(|machine| self.set_clock(machine, cancel))).await.map(drop)
+        let unhurried = CancellationToken::new();
+        let resumed = self.each(|machine| self.wake(machine, &unhurried)).await;
+        saved.and(resumed)?;
+        self.each(|machine| self.set_clock(machine, cancel)).await
     }
 
     /// Puts all machines back into what was saved under a name, with the host's time, and enters them.
     pub async fn restore(&self, name: &str, cancel: &CancellationToken) -> Result<(), MachineError> {
-        use futures::future::try_join_all;
         // Connections know nothing of what was before.
         self.close().await;
-        try_join_all(self.machines.keys().map(|machine| self.restore_one(machine, name, cancel))).await?;
-        try_join_all(self.machines.keys().map(|machine| self.wake(machine, cancel))).await?;
+        self.each(|machine| self.restore_one(machine, name, cancel)).await?;
+        self.each(|machine| self.wake(machine, cancel)).await?;
         self.enter(cancel).await?;
-        try_join_all(self.machines.keys().map(|machine| self.set_clock(machine, cancel))).await.map(drop)
+        self.each(|machine| self.set_clock(machine, cancel)).await
+    }
+
+    /// Does something to all machines at once, to its end on each: what is left halfway would hold the others up.
+    async fn each<'a, F: Future<Output = Result<(), MachineError>>>(
+        &'a self,
+        work: impl Fn(&'a MachineName) -> F,
+    ) -> Result<(), MachineError> {
+        futures::future::join_all(self.machines.keys().map(work)).await.into_iter().collect()
     }
 
     async fn save_one(

@@ -205,7 +205,7 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// Why its machines cannot be saved with their memory and restored, if so.
     fn unsaveable(&self) -> Option<Impossible>;
 
-    /// Saves a machine that is paused, with its memory and its disk, in the place of what was saved under that name before.
+    /// Saves a machine that is paused, with its memory and its disk, under a name that nothing of it was saved under yet.
     async fn save(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError>;
 
     /// Puts a machine back into what was saved under a name, whatever it does now. It is paused then, or runs.

@@ -139,6 +139,8 @@ impl Vagrant {
 
 /// Makes sure that Vagrant has a box for a provider, from which machines are then made without a network.
 pub async fn want_box(name: &str, provider: &str, cancel: &CancellationToken) -> Result<(), ProcessError> {
+    // No Vagrantfile of a folder that this happens in.
+    let command = |verb| command(verb).env("VAGRANT_CWD", "/");
     let listed = command("box").arg("list").run_async(cancel).await?;
     if has_box(&listed.stdout, name, provider) {
         return Ok(());

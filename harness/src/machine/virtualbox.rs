@@ -94,17 +94,12 @@ impl Hypervisor for VirtualBox {
         manage(["snapshot", vm, "take", snapshot])
     }
 
-    fn forget(&self, vm: &str, snapshot: &str) -> Command {
-        manage(["snapshot", vm, "delete", snapshot])
+    fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command> {
+        vec![manage(["snapshot", vm, "restore", snapshot]), manage(["startvm", vm, "--type", "headless"])]
     }
 
-    /// Only a VM that is off can be put back, and then has to be started.
-    fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command> {
-        vec![
-            manage(["controlvm", vm, "poweroff"]),
-            manage(["snapshot", vm, "restore", snapshot]),
-            manage(["startvm", vm, "--type", "headless"]),
-        ]
+    fn restores_when_off(&self) -> bool {
+        true
     }
 
     fn remove(&self, vm: &str) -> Command {

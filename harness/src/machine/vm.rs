@@ -14,7 +14,7 @@ use super::provider::{self, Impossible, Link, Observed, Provider, ProviderError,
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use crate::artifact::{Form, NodeImage};
-use crate::process::{Command, is_on_path};
+use crate::process::{Command, ProcessError, is_on_path};
 use crate::scenario::{Machine, MachineName, Topology, Verb};
 
 /// How long it may take to copy a disk and a folder out of it.
@@ -55,10 +55,12 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     fn read_state(&self, printed: &str) -> Observed;
     /// Saves a VM that is paused, with its memory.
     fn save(&self, vm: &str, snapshot: &str) -> Command;
-    /// Removes what was saved, so that it can be saved anew.
-    fn forget(&self, vm: &str, snapshot: &str) -> Command;
-    /// Puts a VM back into what was saved, by commands one after the other of which all but the last may fail.
+    /// Puts a VM back into what was saved, by commands one after the other.
     fn restore(&self, vm: &str, snapshot: &str) -> Vec<Command>;
+    /// Whether only a VM that is off can be put back.
+    fn restores_when_off(&self) -> bool {
+        false
+    }
     /// Prints all VMs.
     fn list(&self) -> Command;
     /// A VM's name from a line of what [`Hypervisor::list`] printed.
@@ -213,18 +215,19 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 
     async fn save(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        // There may be none of that name yet.
-        let _ = self.0.forget(id, name).deadline(SNAPSHOT).run_async(cancel).await;
         self.0.save(id, name).deadline(SNAPSHOT).run_async(cancel).await?;
         Ok(())
     }
 
     async fn restore(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        let mut last = Ok(());
-        for command in self.0.restore(id, name) {
-            last = command.deadline(SNAPSHOT).run_async(cancel).await.map(drop);
+        if self.0.restores_when_off() {
+            // One that is off already says so, which is as well.
+            let _ = self.0.off(id).run_async(cancel).await;
         }
-        Ok(last?)
+        for command in self.0.restore(id, name) {
+            unlocked(&command.deadline(SNAPSHOT), cancel).await?;
+        }
+        Ok(())
     }
 
     /// The tool tells of all VMs of the host.
@@ -282,6 +285,19 @@ impl<H: Hypervisor> Provider for Vms<H> {
         }
         Ok(())
     }
+}
+
+/// Runs a command, again for as long as the VM is held by what was done to it before.
+async fn unlocked(command: &Command, cancel: &CancellationToken) -> Result<(), ProcessError> {
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(500);
+    for _ in 0..TRIES {
+        match command.clone().run_async(cancel).await {
+            Err(error) if error.tail().iter().any(|line| line.contains("locked")) => tokio::time::sleep(PAUSE).await,
+            ended => return ended.map(drop),
+        }
+    }
+    command.clone().run_async(cancel).await.map(drop)
 }
 
 fn unknown_interface(id: &str) -> ProviderError {

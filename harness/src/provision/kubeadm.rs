@@ -36,7 +36,7 @@ fn minor(version: &str) -> u32 {
 pub(super) fn init(provisioner: &Provisioner, machine: &Machine, driver: &str) -> Result<String, minijinja::Error> {
     let own = context! {
         pod_subnet => provisioner.topology.kubernetes.pod_subnet.to_string(),
-        timeout => timeout(provisioner),
+        timeout => timeout(provisioner.fleet.patience(OWN)),
         etcd => provisioner.topology.of_role(Role::Etcd).map(|etcd| format!("https://{}:2379", etcd.ip)).collect::<Vec<_>>(),
         ..kubelet(provisioner, driver)
     };
@@ -64,10 +64,11 @@ pub(super) fn runtime_flags(provisioner: &Provisioner) -> &'static str {
     }
 }
 
-/// How many minutes kubeadm waits for a control plane where its own four are too few.
-fn timeout(provisioner: &Provisioner) -> Option<u64> {
-    const OWN: Duration = Duration::from_secs(240);
-    let patience = provisioner.fleet.patience(OWN);
+/// How long kubeadm waits for a control plane of its own accord.
+const OWN: Duration = Duration::from_secs(240);
+
+/// The minutes for which kubeadm is to wait, where those of its own are too few.
+fn timeout(patience: Duration) -> Option<u64> {
     (patience > OWN).then_some(patience.as_secs() / 60)
 }
 
@@ -81,7 +82,7 @@ fn kubelet(provisioner: &Provisioner, driver: &str) -> Value {
 
 /// The configuration of `kubeadm join`.
 pub(super) fn join(provisioner: &Provisioner, machine: &Machine, ca_hash: &str) -> Result<String, minijinja::Error> {
-    let own = context! { ca_hash, control_plane => machine.role == Role::Master };
+    let own = context! { ca_hash, timeout => timeout(provisioner.fleet.patience(OWN)), control_plane => machine.role == Role::Master };
     render(include_str!("kubeadm-join.yaml"), context! { ..own, ..common(provisioner, machine) })
 }
 
@@ -137,6 +138,20 @@ mod tests {
             ];
             insta::assert_snapshot!(format!("external-etcd-{version}"), parts.join("======\n"));
         }
+    }
+
+    #[test]
+    fn the_files_for_emulated_machines_wait_for_longer() {
+        for (version, api) in [("1.20.2", "v1beta2"), ("1.31.0", "v1beta4")] {
+            let values =
+                context! { api, version, timeout => timeout(OWN * 8), node => "master1", control_plane => true };
+            let files = [include_str!("kubeadm-init.yaml"), include_str!("kubeadm-join.yaml")];
+            let mut environment = minijinja::Environment::new();
+            environment.set_undefined_behavior(minijinja::UndefinedBehavior::Lenient);
+            let rendered = files.map(|file| environment.render_str(file, values.clone()).unwrap());
+            insta::assert_snapshot!(format!("emulated-{version}"), rendered.join("\n======\n"));
+        }
+        assert_eq!(timeout(OWN), None);
     }
 
     #[test]

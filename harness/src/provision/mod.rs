@@ -17,7 +17,9 @@ mod software;
 mod support;
 mod workload;
 
+use futures::TryStreamExt;
 use futures::future::try_join_all;
+use futures::stream::FuturesUnordered;
 
 use crate::cluster::Access;
 use crate::event::SpanId;
@@ -54,8 +56,13 @@ impl Provisioner {
     async fn software(&self, up: SpanId) -> Result<SpanId, ProvisionError> {
         let Some(bundle) = &self.bundle else { return Ok(up) };
         let machines = self.topology.machines.values();
-        let installed = try_join_all(machines.map(|machine| software::install(self, machine, bundle, up))).await?;
-        Ok(installed.last().copied().unwrap_or(up))
+        let mut installing: FuturesUnordered<_> =
+            machines.map(|machine| software::install(self, machine, bundle, up)).collect();
+        let mut last = up;
+        while let Some(span) = installing.try_next().await? {
+            last = span;
+        }
+        Ok(last)
     }
 
     /// The credentials of the cluster, which exist once it is initialised.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::event::{Event, Phase, What};
 
 use super::api::Api;
+use super::faults::is_momentary;
 use super::span::{Outcome, Span};
 use super::summary::Fault;
 use super::told::begun;
@@ -13,9 +14,18 @@ use super::words::{count, moment, time};
 
 /// What was allowed in a run that passed, and whose scenario ended at `to`, a sentence each.
 pub(super) fn allowed(events: &[Event], faults: &[Fault], api: Option<&Api>, to: f64) -> Vec<String> {
-    let healed = faults.iter().filter(|fault| fault.heals && fault.at <= to).map(|fault| fault.at).reduce(f64::max);
+    let healed = healed(faults, to);
     let refused = api.filter(|api| api.failed > 0).map(|api| refused(events, api, healed, to));
     refused.into_iter().chain(unwell(events, to)).collect()
+}
+
+/// When the last fault was healed, if none lasted or was begun after that.
+fn healed(faults: &[Fault], to: f64) -> Option<f64> {
+    let there = || faults.iter().filter(|fault| fault.at <= to);
+    let healed = there().filter(|fault| fault.heals).map(|fault| fault.at).reduce(f64::max)?;
+    let undone = |fault: &Fault| there().any(|it| it.heals && it.machine == fault.machine && it.begun >= fault.begun);
+    let over = |fault: &Fault| fault.begun < healed && (is_momentary(&fault.verb) || undone(fault));
+    there().filter(|fault| !fault.heals).all(over).then_some(healed)
 }
 
 /// The requests that failed, which may be fewer than the scenario allows.
@@ -101,6 +111,24 @@ mod tests {
                 "the API server on m1 was not ready when the scenario ended, since 11.0 s"
             ]
         );
+    }
+
+    #[test]
+    fn what_fails_while_another_fault_lasts_is_not_called_after_the_last() {
+        let told = |second: bool| {
+            let mut log = Log::new("second");
+            log.step(0, "kill m1", (10.0, 20.0), Verdict::Passed, "");
+            log.befall(11.0, "kill", "m1", false);
+            log.befall(12.0, "start", "m1", true);
+            if second {
+                log.befall(13.0, "isolate", "m2", false);
+            }
+            log.sample(14.0, false, 4.0);
+            log.end(40.0, Verdict::Passed, "everything that was expected held");
+            Summary::of(&log.finish()).caveats.concat()
+        };
+        assert!(told(false).contains("after the last fault"), "{}", told(false));
+        assert!(!told(true).contains("after the last fault"), "{}", told(true));
     }
 
     #[test]

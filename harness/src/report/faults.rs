@@ -17,6 +17,11 @@ pub(super) struct Entry {
     pub(super) violated: bool,
 }
 
+/// Faults that are over once they were seen to have happened.
+pub(super) fn is_momentary(verb: &str) -> bool {
+    matches!(verb, "reboot" | "kill-service" | "restart-service")
+}
+
 /// All of them.
 pub(super) fn entries(summary: &Summary) -> Vec<Entry> {
     let faults = summary.faults.iter().map(|it| {

@@ -190,7 +190,8 @@ pub(super) fn steps(events: &[Event], spans: &[Span]) -> Vec<Step> {
                 step,
                 title: title.clone(),
                 line,
-                deadline,
+                // Emulated machines have longer ones than was planned.
+                deadline: span.and_then(|span| span.deadline).or(deadline),
                 outcome: span.map_or(Outcome::NotReached, |span| span.outcome),
                 start: span.map(|span| span.start),
                 seconds: span.map(|span| span.seconds),

@@ -52,7 +52,11 @@ impl Engine {
     async fn each_step(&self, observers: &Observers, mut after: Vec<SpanId>) -> Result<Vec<SpanId>, Failure> {
         for index in 0..self.plan.steps.len() {
             let planned = &self.plan.steps[index];
-            let deadline = Some(self.fleet.patience(planned.deadline));
+            let deadline = match self.scenario.steps[index].action {
+                Action::Hold { .. } => planned.deadline,
+                _ => self.fleet.patience(planned.deadline),
+            };
+            let deadline = Some(deadline);
             let options = SpanOptions { step: Some(index), after: &after, deadline, machine: None };
             let span = self.recorder.span(Phase::Scenario, &planned.title, options);
             let ended = self.step(index, &span, observers).await;
@@ -82,7 +86,10 @@ impl Engine {
             Ok(Err(broken)) => Err(broken),
             Ok(Ok(())) | Err(_) => {
                 let invariants = self.scenario.invariants();
-                let verdict = self.monitor.verdict(&invariants, &self.scenario.topology, &self.recorder, LOOK).await;
+                let verdict = self
+                    .monitor
+                    .verdict(&invariants, &self.scenario.topology, &self.recorder, self.fleet.patience(LOOK))
+                    .await;
                 verdict.map_or(Ok(()), |message| Err(Failure::Failed(message)))
             }
         };

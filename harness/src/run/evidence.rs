@@ -24,7 +24,7 @@ pub(super) async fn gather(fleet: &Fleet, topology: &Topology, folder: &Path, re
 }
 
 async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Recorder) -> Result<(), Incomplete> {
-    let own = format!("machines/{name}");
+    let (own, deadline) = (format!("machines/{name}"), fleet.patience(DEADLINE));
     std::fs::create_dir_all(folder.join(&own))?;
     let tell = |file: &str, role: &str| recorder.log_file(format!("{own}/{file}"), role, Some(name.as_str()));
     let salvage = async || {
@@ -38,12 +38,14 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
         State::Stopped | State::Paused => salvage().await,
         State::Running => {
             // One that a run which was cut short has started may take a while until it lets somebody in.
-            let Ok(Ok(way)) = tokio::time::timeout(DEADLINE, fleet.enter_one(name, &cancel)).await else {
-                return salvage().await;
+            let way = match tokio::time::timeout(deadline, fleet.enter_one(name, &cancel)).await {
+                Ok(Ok(way)) => way,
+                Ok(Err(why)) => return salvage().await.map_err(|_| Incomplete::Machine(why)),
+                Err(_) => return salvage().await,
             };
             let save = async |command: Command, file: &str, role: &str| {
                 let to = folder.join(&own).join(file);
-                let command = command.label(format!("reading {file} of {name}")).stdout_to(to).deadline(DEADLINE);
+                let command = command.label(format!("reading {file} of {name}")).stdout_to(to).deadline(deadline);
                 command.run_async(&cancel).await?;
                 tell(file, role);
                 Ok::<_, ProcessError>(())

@@ -111,6 +111,12 @@ async fn reconcile(client: Client, span: &Span) {
         }
     })
     .await;
+    // Who asks next must not be answered by what is left.
+    insist(span, || async {
+        let gone = await_condition(endpoints.clone(), PROBE, |endpoints: Option<&api::Endpoints>| endpoints.is_none());
+        gone.await.map(drop).map_err(|error| format!("its Endpoints cannot be watched: {error}"))
+    })
+    .await;
 }
 
 /// Tries until it succeeds, and tells the span why it does not; whoever calls bounds the time. etcd may change its leader

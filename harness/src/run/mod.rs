@@ -284,6 +284,11 @@ impl Body {
             provider::by_name(name).ok_or_else(|| Failure::Broken(format!("there is no provider {name}")))?;
         let fleet = self.fleet(provider, &image, &options.vm_box).await?;
         let saves = options.leave && fleet.provider().unsaveable().is_none();
+        if saves {
+            let mut settings = settings::of(&self.scenario);
+            settings.insert("cluster".to_owned(), "new, and saved for later runs".to_owned());
+            self.recorder.record(What::Settings { settings });
+        }
         let engine = Engine { saves, ..self.engine(fleet) };
         let access = Access::new(self.folder.path().join("credentials"));
         self.on(&engine, Origin::New(image), &access, &AtomicBool::default()).await
@@ -457,15 +462,44 @@ async fn on_machines(
         Origin::Left => handover::take_over(engine, access).await?,
     };
     let observers = Observers::start(access, &engine.scenario.topology, &engine.recorder).await.map_err(broken)?;
-    let Engine { fleet, scenario, recorder, active, .. } = engine;
-    let watchdog = Watchdog::start(fleet, &scenario.topology, recorder, active);
+    // Nobody watches yet for machines that are paused unasked.
+    let provisioned =
+        if engine.saves { saved(engine, &observers, access, &provisioned).await } else { Ok(provisioned) };
+    let ended = match provisioned {
+        Ok(provisioned) => watched(engine, &observers, access, &provisioned, begun).await,
+        Err(failure) => Err(failure),
+    };
+    let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
+    ended.and(stopped)
+}
+
+/// Proves the cluster, and saves its machines as they are then.
+async fn saved(
+    engine: &Engine,
+    observers: &Observers,
+    access: &Access,
+    provisioned: &[SpanId],
+) -> Result<Vec<SpanId>, Failure> {
+    let client = access.through_balancer().await.map_err(broken)?;
+    let proven = gate::pass(engine, observers, client, provisioned).await?;
+    Ok(vec![handover::save(engine, &proven).await?])
+}
+
+/// Judges the cluster while somebody watches for what nobody asked for.
+async fn watched(
+    engine: &Engine,
+    observers: &Observers,
+    access: &Access,
+    provisioned: &[SpanId],
+    begun: &AtomicBool,
+) -> Result<(), Failure> {
+    let watchdog = Watchdog::start(&engine.fleet, &engine.scenario.topology, &engine.recorder, &engine.active);
     let ended = tokio::select! {
-        ended = judged(engine, &observers, access, &provisioned, begun) => ended,
+        ended = judged(engine, observers, access, provisioned, begun) => ended,
         intrusion = watchdog.intrusion() => Err(Failure::Broken(intrusion)),
     };
     watchdog.stop().await;
-    let stopped = observers.stop().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")));
-    ended.and(stopped)
+    ended
 }
 
 /// Brings the machines up and makes a cluster of them.
@@ -494,11 +528,7 @@ async fn judged(
     begun: &AtomicBool,
 ) -> Result<(), Failure> {
     let client = access.through_balancer().await.map_err(broken)?;
-    let mut proven = gate::pass(engine, observers, client.clone(), provisioned).await?;
-    if engine.saves {
-        let saved = handover::save(engine, &proven).await?;
-        proven = gate::pass(engine, observers, client, &[saved]).await?;
-    }
+    let proven = gate::pass(engine, observers, client, provisioned).await?;
     begun.store(true, Ordering::Relaxed);
     engine.steps(observers, proven).await
 }

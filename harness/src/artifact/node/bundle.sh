@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the archive that virtual machines become nodes from: bundle.sh WORK TREE KUBERNETES TOOLS OUT SUITE NAME...
+# Makes the archive that virtual machines become nodes from: bundle.sh WORK TREE KUBERNETES TOOLS OUT NAME...
 #
 # OUT has Debian's packages with all that they need, as a repository of its own, plus kubeadm, kubelet and kubectl of the
 # folder KUBERNETES, plus the container images NAMEs assembled with the programs of TREE. A machine with it needs no
@@ -81,6 +81,7 @@ archive() {
   cp "$tools/install.sh" "$tools/packages.txt" "$parts/"
   tar -cz --numeric-owner --owner=0 --group=0 -C "$parts" -f "$work/bundle.tar.gz" .
   sync "$work/bundle.tar.gz"
+  sha256sum "$work/bundle.tar.gz" | cut -d' ' -f1 > "$out.sha256"
   mv "$work/bundle.tar.gz" "$out"
   rm -rf "$work"
 }

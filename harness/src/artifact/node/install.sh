@@ -30,7 +30,11 @@ packages() {
   chmod 755 /usr/sbin/policy-rc.d
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   apt update
-  apt install "$@"
+  if ! apt install "$@"; then
+    echo 'a bundle that is older than the box may lack what the box needs: remove bundle-*.tar.gz from the node folder of' >&2
+    echo "Quorate's cache, and \`quorate fetch\` makes it anew" >&2
+    exit 1
+  fi
 }
 
 kernel() {

@@ -103,6 +103,13 @@ pub(super) fn bundle_file(folders: &Folders, reference: &str) -> PathBuf {
     folders.node().join(format!("{reference}.tar.gz"))
 }
 
+/// The SHA-256 sum of a bundle that is there.
+pub(super) fn bundle_checksum(folders: &Folders, reference: &str) -> Option<String> {
+    let file = bundle_file(folders, reference);
+    let sum = std::fs::read_to_string(file.with_extension("gz.sha256")).ok().filter(|_| file.is_file())?;
+    sum.split_whitespace().next().map(str::to_owned)
+}
+
 /// The id of the engine's image of this name, if it has one. Fails when there is no engine to ask.
 pub(super) async fn image_id(reference: &str, cancel: &CancellationToken) -> Result<Option<String>, ArtifactError> {
     let ask = Command::new("docker").args(["image", "inspect", "--format", "{{.Id}}", reference]);

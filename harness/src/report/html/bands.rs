@@ -1,5 +1,6 @@
 //! Faults as what they are to a reader: times that last from the fault to its healing.
 
+use crate::report::faults::is_momentary;
 use crate::report::summary::Fault;
 use crate::report::told::tidy;
 use crate::report::words::fault as called;
@@ -48,11 +49,6 @@ impl Band {
             machine: Some(self.machine.clone()),
         }
     }
-}
-
-/// Faults that are over once they were seen to have happened.
-fn is_momentary(verb: &str) -> bool {
-    matches!(verb, "reboot" | "kill-service" | "restart-service")
 }
 
 /// The faults that this undoes; of verbs that are not known here, all that befell the machine itself.
