@@ -287,7 +287,10 @@ pub async fn choose_at(
         return Ok(Choice { provider, reason: "it was asked for".into() });
     }
     let mut why_not = Vec::new();
-    for provider in all() {
+    let mut candidates = all();
+    // Where a processor is emulated, containers are the better machines.
+    candidates.sort_by_key(|provider| provider.slowness() > 1);
+    for provider in candidates {
         let mut findings = Vec::from_iter(refused(provider.as_ref(), topology));
         if findings.is_empty() {
             findings = provider.findings(host, Some(&needs), cancel).await;

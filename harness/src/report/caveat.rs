@@ -37,8 +37,13 @@ fn refused(events: &[Event], api: &Api, healed: Option<f64>, to: f64) -> String 
         Some(late) if late > 0 => format!(", {late} of them after the last fault was healed"),
         _ => String::new(),
     };
-    let of = count(api.samples, "request");
-    format!("{} of {of} to the API failed{late}; the longest outage was {}", api.failed, time(api.longest_outage))
+    let waits = events.iter().filter(|event| event.at <= to).filter_map(|event| match event.what {
+        What::ApiSample { ok: false, latency_ms, .. } => Some(latency_ms / 1e3),
+        _ => None,
+    });
+    let (of, longest, wait) =
+        (count(api.samples, "request"), time(api.longest_outage), time(waits.fold(0.0, f64::max)));
+    format!("{} of {of} to the API failed{late}, after up to {wait}; the longest outage was {longest}", api.failed)
 }
 
 /// What was not well when it was seen last before `to`.
@@ -107,7 +112,7 @@ mod tests {
         assert_eq!(
             Summary::of(&log.finish()).caveats,
             [
-                "2 of 4 requests to the API failed, 1 of them after the last fault was healed; the longest outage was 4.0 s",
+                "2 of 4 requests to the API failed, 1 of them after the last fault was healed, after up to 0.0 s; the longest outage was 4.0 s",
                 "the API server on m1 was not ready when the scenario ended, since 11.0 s"
             ]
         );

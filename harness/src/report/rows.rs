@@ -38,15 +38,16 @@ pub(super) fn rows(summary: &Summary) -> Vec<Row> {
 /// From when to when that was which the rows of the API, the writes and their watch are of, and what latencies leave out.
 pub(super) fn scope(summary: &Summary) -> Option<String> {
     let steps = || summary.spans.iter().filter(|span| span.phase == Phase::Scenario);
-    let from = steps().map(|span| span.start).reduce(f64::min)?;
-    let to = steps().map(|span| span.end.unwrap_or(summary.run.seconds)).reduce(f64::max)?;
+    let from = steps().map(|span| span.start).reduce(f64::min);
+    let to = steps().map(|span| span.end.unwrap_or(summary.run.seconds)).reduce(f64::max);
     let of = summary.api.is_some() || summary.observed.writes.is_some() || summary.observed.watch.is_some();
-    of.then(|| {
-        format!(
+    of.then(|| match (from, to) {
+        (Some(from), Some(to)) => format!(
             "API, writes, watch of writes and elections: from {} to {}, as long as steps ran; cluster watches: the whole run",
             moment(from),
             moment(to)
-        )
+        ),
+        _ => "All of it while the cluster was made: no step ran".to_owned(),
     })
 }
 

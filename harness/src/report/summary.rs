@@ -182,9 +182,7 @@ impl Summary {
             span.critical = whole.links.iter().any(|link| link.span == span.id);
         }
         let reason = facts.reason();
-        let scenario = spans.iter().filter(|span| span.phase == Phase::Scenario);
-        let last = |last: f64, span: &Span| last.max(span.end.unwrap_or(end));
-        let (from, to) = scenario.fold((f64::INFINITY, 0.0), |(from, to), span| (span.start.min(from), last(to, span)));
+        let (from, to) = extent(&spans, end);
         let api = api(events, from, to);
         let verdict = facts.verdict.unwrap_or(Verdict::Interrupted);
         let mut caveats = Vec::new();
@@ -229,6 +227,16 @@ impl Summary {
         notice.starts_with(LOOK)
             && self.spans.iter().any(|span| removed(span) && span.outcome == Verdict::Passed.into())
     }
+}
+
+/// From when to when the cluster is judged by what clients of it met: as long as steps ran, or, where none did, until the run
+/// was cleaned up.
+fn extent(spans: &[Span], end: f64) -> (f64, f64) {
+    let of = |phase| spans.iter().filter(move |span: &&Span| span.phase == phase);
+    let Some(from) = of(Phase::Scenario).map(|span| span.start).reduce(f64::min) else {
+        return (0.0, of(Phase::CleanUp).map(|span| span.start).fold(end, f64::min));
+    };
+    (from, of(Phase::Scenario).map(|span| span.end.unwrap_or(end)).fold(0.0, f64::max))
 }
 
 /// When somebody asked the run to end, if its log says so.

@@ -12,6 +12,8 @@ use crate::record::Recorder;
 use crate::scenario::{MachineName, Topology};
 
 const DEADLINE: Duration = Duration::from_secs(30);
+/// How long a machine that nobody has entered so far is waited for: whoever interrupts a run wants it to end.
+const ENTRY: Duration = Duration::from_secs(15);
 
 /// Gathers from all machines at once into `machines/` of the run's `folder`. What could not be had is returned, one
 /// sentence each.
@@ -38,7 +40,7 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
         State::Stopped | State::Paused => salvage().await,
         State::Running => {
             // One that a run which was cut short has started may take a while until it lets somebody in.
-            let way = match tokio::time::timeout(deadline, fleet.enter_one(name, &cancel)).await {
+            let way = match tokio::time::timeout(ENTRY, fleet.enter_one(name, &cancel)).await {
                 Ok(Ok(way)) => way,
                 Ok(Err(why)) => return salvage().await.map_err(|_| Incomplete::Machine(why)),
                 Err(_) => return salvage().await,

@@ -60,9 +60,11 @@ fn steps(summary: &Summary) -> Vec<Line> {
         let name = label(Some(step.step), None, &step.title);
         lines.push(Line { at: start, class: "step".to_owned(), text: format!("begins: {name}"), log: None });
         let message = step.message.as_ref().map_or(String::new(), |message| format!(": {message}"));
+        // Its end stands before the beginning of the next, however either was rounded.
+        let next = summary.steps.get(step.step + 1).and_then(|next| next.start).unwrap_or(f64::INFINITY);
         let (class, text) = (super::class(step.outcome).to_owned(), format!("{}: {name}{message}", step.outcome));
         lines.push(Line {
-            at: start + step.seconds.unwrap_or_default(),
+            at: (start + step.seconds.unwrap_or_default()).min(next),
             class: format!("step {class}"),
             text,
             log: None,
