@@ -23,7 +23,7 @@ pub(super) async fn judge(rig: &Rig, found: &mut Findings) {
 /// /run is in memory. A process that was started before says whether it still is the same one.
 async fn observe(rig: &Rig, found: &mut Findings) -> Result<(), String> {
     let write = |what: &'static str| async move {
-        rig.script(rig.subject(), "echo \"$1\" | tee /root/mark /run/mark > /dev/null; sync", &[what]).await
+        rig.script(rig.subject(), "echo \"$1\" | tee /var/lib/mark /run/mark > /dev/null; sync", &[what]).await
     };
     write("then").await?;
     let boot = rig.say(rig.subject(), &["cat", "/proc/sys/kernel/random/boot_id"]).await?;
@@ -34,7 +34,7 @@ async fn observe(rig: &Rig, found: &mut Findings) -> Result<(), String> {
     tokio::time::sleep(LATER).await;
     rig.fleet.restore(NAME, &rig.cancel).await.map_err(words)?;
 
-    let disk = rig.say(rig.subject(), &["cat", "/root/mark"]).await?;
+    let disk = rig.say(rig.subject(), &["cat", "/var/lib/mark"]).await?;
     found.judge(Point::SnapshotDisk, expected(&format!("its file says `{disk}`"), disk == "then"));
     let memory = rig.say(rig.subject(), &["cat", "/run/mark"]).await?;
     let same = rig.say(rig.subject(), &["cat", "/proc/sys/kernel/random/boot_id"]).await? == boot;
