@@ -288,8 +288,8 @@ pub async fn choose_at(
     }
     let mut why_not = Vec::new();
     let mut candidates = all();
-    // Where a processor is emulated, containers are the better machines.
-    candidates.sort_by_key(|provider| provider.slowness() > 1);
+    // No scenario has passed on virtual machines yet: who wants them asks for them.
+    candidates.sort_by_key(|provider| provider.form() == Form::Bundle);
     for provider in candidates {
         let mut findings = Vec::from_iter(refused(provider.as_ref(), topology));
         if findings.is_empty() {

@@ -480,9 +480,19 @@ async fn saved(
     access: &Access,
     provisioned: &[SpanId],
 ) -> Result<Vec<SpanId>, Failure> {
-    let client = access.through_balancer().await.map_err(broken)?;
-    let proven = gate::pass(engine, observers, client, provisioned).await?;
+    let proven = proven(engine, observers, access, provisioned).await?;
     Ok(vec![handover::save(engine, &proven).await?])
+}
+
+/// Lets the cluster pass its gate.
+async fn proven(
+    engine: &Engine,
+    observers: &Observers,
+    access: &Access,
+    after: &[SpanId],
+) -> Result<Vec<SpanId>, Failure> {
+    let client = access.through_balancer().await.map_err(broken)?;
+    gate::pass(engine, observers, client, after).await
 }
 
 /// Judges the cluster while somebody watches for what nobody asked for.
@@ -527,8 +537,7 @@ async fn judged(
     provisioned: &[SpanId],
     begun: &AtomicBool,
 ) -> Result<(), Failure> {
-    let client = access.through_balancer().await.map_err(broken)?;
-    let proven = gate::pass(engine, observers, client, provisioned).await?;
+    let proven = proven(engine, observers, access, provisioned).await?;
     begun.store(true, Ordering::Relaxed);
     engine.steps(observers, proven).await
 }
