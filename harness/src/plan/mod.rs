@@ -331,7 +331,12 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_remedy() {
-        let cases: [(&[&str], usize, &str); 12] = [
+        let cases: [(&[&str], usize, &str); 13] = [
+            (
+                &["expect: { not: { lease: kube-scheduler, is: moved }, within: 60s }"],
+                4,
+                "nothing befell the cluster before this step that the lease of kube-scheduler could move for",
+            ),
             (&["kill: master2", "kill: master2"], 5, "master2 is off here, since line 4"),
             (&["kill: master2", "stop: masters"], 5, "master2 is off here, since line 4"),
             (&["stop: master2", "pause: master2"], 5, "master2 is off here, since line 4"),

@@ -51,12 +51,14 @@ pub(super) struct Walk<'a> {
     chosen: Option<Subject>,
     /// Choices that have a name.
     called: Vec<(String, Subject)>,
+    /// Whether anything befell the cluster so far.
+    befallen: bool,
     notes: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(topology: &'a Topology) -> Self {
-        Self { topology, active: Vec::new(), chosen: None, called: Vec::new(), notes: Vec::new() }
+        Self { topology, active: Vec::new(), chosen: None, called: Vec::new(), befallen: false, notes: Vec::new() }
     }
 
     /// What a person should know beforehand and that stops nothing.
@@ -74,6 +76,7 @@ impl<'a> Walk<'a> {
             }
             Action::Fault(Fault { verb, on }) => {
                 let subjects = self.subjects(verb, on, step.line())?;
+                self.befallen |= !verb.heals();
                 if *verb == Verb::Restore {
                     return self.restore(&subjects);
                 }
@@ -188,6 +191,13 @@ impl<'a> Walk<'a> {
             Check::ServerReady { on: Target::Chosen(name), .. } | Check::ApiBalanced { on: Target::Chosen(name) } => {
                 self.able(self.chosen(name.as_deref())?, &[Role::Master], "API server")
             }
+            Check::LeaseMoved { component } if !self.befallen => nonsense(
+                format!(
+                    "nothing befell the cluster before this step that the lease of {} could move for",
+                    component.as_str()
+                ),
+                "write what befalls it before this step, as `stop-service`",
+            ),
             Check::Not(check) => self.refers(check),
             _ => Ok(()),
         }

@@ -151,7 +151,14 @@ pub fn validate(path: &Path, options: &LoadOptions) -> Result<(Option<Scenario>,
 
 fn read(path: &Path, problems: &mut Problems) -> Option<Node> {
     let source = Source::read(path, problems)?;
-    yaml::parse(&source, problems)
+    let node = yaml::parse(&source, problems)?;
+    if node.get("apiVersion").is_some() && node.get("kind").is_some() {
+        problems
+            .error(&node.place, "this is a manifest of Kubernetes, neither a scenario nor a topology")
+            .mend("name it as the `workload` of a topology, and leave it out here");
+        return None;
+    }
+    Some(node)
 }
 
 fn finish<T>(value: Option<T>, mut problems: Problems) -> Result<(T, Diagnostics), Diagnostics> {

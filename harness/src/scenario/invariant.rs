@@ -6,7 +6,7 @@ use super::problem::{Problems, listed};
 use super::table::{Field, Fields, Table, Words, list};
 use super::target::Cast;
 use super::yaml::{Entry, Node};
-use super::{Always, Invariant, check, duration, share};
+use super::{Always, Check, Invariant, check, duration, share};
 
 static TRUE: Words<()> = Words { what: "`true`", words: &[("true", ())] };
 
@@ -109,7 +109,8 @@ fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<A
         bounded.key == entry.key && (!bounded.check || entry.value.entries().is_some() || short())
     };
     let Some(bounded) = BOUNDED.iter().find(|bounded| entries.iter().any(|entry| is(bounded, entry))) else {
-        return check::decode_bare(node, cast, problems).map(|check| vec![always(node, Invariant::Stays(check))]);
+        let check = check::decode_bare(node, cast, problems)?;
+        return stays(&check, node, problems).then(|| vec![always(node, Invariant::Stays(check))]);
     };
     let bounds = bounded.table.open(node, problems)?.get(bounded.key)?;
     let fields = bounded.bounds.open(bounds, problems)?;
@@ -121,6 +122,27 @@ fn decode_one(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<A
         return None;
     }
     invariants.into_iter().collect()
+}
+
+/// Whether a check says something at any time, and not of what came before it alone.
+fn stays(check: &Check, node: &Node, problems: &mut Problems) -> bool {
+    let (what, mend) = match check {
+        Check::LeaseMoved { .. } => (
+            "the latest fault",
+            "expect it in a step after the fault: `- expect: { lease: kube-scheduler, is: moved, within: 60s }`",
+        ),
+        Check::WritesPresent => ("the beginning of a step", "write `writes: { none-lost: true }`"),
+        Check::ApiBalanced { .. } => {
+            ("the beginning of a step", "hold it in steps: `- hold: { api: balanced, for: 30s }`")
+        }
+        Check::Not(check) => return stays(check, node, problems),
+        _ => return true,
+    };
+    problems
+        .error(&node.place, format!("what has happened since {what} cannot be held all along"))
+        .label("an invariant has no step")
+        .mend(mend);
+    false
 }
 
 fn always(node: &Node, invariant: Invariant) -> Always {

@@ -39,7 +39,7 @@ static MACHINE: Table = Table {
             name: "ip",
             doc: "Its address on the topology's network",
             required: true,
-            example: "ip: 172.27.11.10",
+            example: "ip: 172.27.11.50",
             schema: network::address_schema,
         },
         Field {

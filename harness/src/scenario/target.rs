@@ -90,9 +90,12 @@ impl Cast {
         match (nearest.is_empty(), words.is_empty()) {
             (false, _) => mean(&nearest),
             (true, true) => format!("the machines here: {}", listed(names())),
-            (true, false) => {
-                format!("the machines here: {}; words for some: {}", listed(names()), listed(words.iter().copied()))
-            }
+            (true, false) => format!(
+                "the machines here: {}; words for some: {}; what is chosen gets a name from `as`, in the step that chooses: \
+                 `kill: one-master as victim`",
+                listed(names()),
+                listed(words.iter().copied())
+            ),
         }
     }
 
@@ -329,7 +332,9 @@ fn decode_item(item: &Node, cast: &Cast, problems: &mut Problems) -> Option<Mach
             .mend(format!("write it alone: `{name}`, or name the machines"));
         return None;
     }
-    let word = near(name, cast.words().into_iter().chain(cast.machines.keys().map(MachineName::as_str)));
+    let there = |word: &&str| *word != "workers" || !cast.lacks(Role::Worker);
+    let words = cast.words().into_iter().filter(there);
+    let word = near(name, words.chain(cast.machines.keys().map(MachineName::as_str)));
     let [word, ..] = word[..] else { return cast.machine(name, &[], &item.place, problems) };
     if cast.knows(name) || cast.knows(word) || !cast.complete {
         return cast.machine(name, &[], &item.place, problems);

@@ -120,6 +120,14 @@ fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
         return None;
     }
     let items = list(node, "`ports`", problems)?;
+    if let Some((item, (first, last))) = items.iter().find_map(|item| Some((item, range(item)?))) {
+        let each: Vec<_> = (first..=last).take(PORTS).map(|port| port.to_string()).collect();
+        problems
+            .error(&item.place, format!("expected a port, found {}", item.describe()))
+            .label("a range")
+            .mend(format!("write each port: `ports: [{}]`", each.join(", ")));
+        return None;
+    }
     if items.is_empty() || items.len() > PORTS {
         problems
             .error(&node.place, format!("from one to {PORTS} ports can be blocked, and here are {}", items.len()))
@@ -136,6 +144,12 @@ fn decode_ports(node: &Node, problems: &mut Problems) -> Option<Vec<u16>> {
         return None;
     }
     ports.into_iter().collect()
+}
+
+/// The ends of a range of ports, as `2379-2380`.
+fn range(node: &Node) -> Option<(u16, u16)> {
+    let (first, last) = node.scalar()?.text.split_once(['-', ':'])?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?)).filter(|(first, last)| first < last)
 }
 
 fn ports_schema() -> Json {
