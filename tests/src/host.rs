@@ -101,7 +101,7 @@ impl Traces {
             .concat(),
             "libvirt" => {
                 [["list", "--all", "--name"].as_slice(), &["net-list", "--all", "--name"], &["vol-list", "default"]]
-                    .map(|list| output("virsh", &[&["--connect", "qemu:///system"], list].concat()))
+                    .map(|list| output("virsh", &[&["--connect", &quorate::machine::libvirt::uri()], list].concat()))
                     .concat()
             }
             _ => [["list", "vms"], ["list", "hdds"]].map(|list| output("VBoxManage", &list)).concat(),

@@ -1,5 +1,5 @@
 //! The contract of a provider, held against real machines: one test each, as `docker::contract`, which tells of every
-//! point. `docker::lies` shows that each kind of breach is found.
+//! point. `docker::lies` shows that each kind of breach is found, `libvirt::lies` those of snapshots.
 //!
 //! Which of them run is decided as for scenarios: a provider that cannot be used here has its test ignored, with the
 //! reason before its name, and failing if `QUORATE_PROVIDER` asks for it.
@@ -34,10 +34,8 @@ async fn main() {
         };
         let contract = move || blocking(holds(name));
         add(trials::on(format!("{name}::contract"), name, hindrance.as_deref(), asked.as_deref(), contract));
-        if name == "docker" {
-            let lies = move || blocking(lies_are_found());
-            add(trials::on("docker::lies".into(), name, hindrance.as_deref(), asked.as_deref(), lies));
-        }
+        let lies = move || blocking(lies_are_found(name));
+        add(trials::on(format!("{name}::lies"), name, hindrance.as_deref(), asked.as_deref(), lies));
     }
     trials::complete(&mut all, asked.as_deref(), reasons, "a provider can be held to its contract here");
     // The runtime must not be waited in by a test that blocks.
@@ -53,8 +51,8 @@ async fn holds(provider: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn lies_are_found() -> Result<(), Failed> {
-    let story = contract::caught(&interrupted()).await?;
+async fn lies_are_found(provider: &str) -> Result<(), Failed> {
+    let story = contract::caught(provider, &interrupted()).await?;
     println!("each of these was found:\n{story}");
     Ok(())
 }

@@ -209,7 +209,7 @@ impl Provider for Docker {
         if host.is_empty() {
             return Err(missing("no address on docker's own bridge"));
         }
-        Ok(Endpoint { host, port: 22, user: "vagrant".into(), key: site.private_key() })
+        Ok(Endpoint { host, port: 22, user: "vagrant".into(), key: site.private_key(), proxy: None })
     }
 
     async fn salvage(&self, id: &str, folder: &str, to: &Path) -> Result<(), ProviderError> {

@@ -1,10 +1,12 @@
 //! libvirt through Vagrant's vagrant-libvirt plugin, and through virsh for what Vagrant has no verb for.
 
+mod site;
 mod traps;
 
 use std::path::Path;
 
 use async_trait::async_trait;
+use minijinja::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::finding::{Finding, Needs};
@@ -12,9 +14,10 @@ use super::host::Host;
 use super::provider::{Observed, State};
 use super::vm::{Hypervisor, Other};
 use crate::process::Command;
+use site::{has_kvm, other_host, virsh};
 
-/// The hypervisor that machines are made at.
-const URI: &str = "qemu:///system";
+pub use site::uri;
+
 /// The storage pool that Vagrant takes.
 const POOL: &str = "default";
 /// How many times longer a start takes under QEMU's emulation: 80 s and more instead of ten.
@@ -130,27 +133,30 @@ impl Hypervisor for Libvirt {
         Some(virsh(["event", "--event", "lifecycle", "--loop"]))
     }
 
+    /// The disks of another host are not read from here.
     fn salvage(&self, vm: &str, folder: &str, to: &Path) -> Option<Command> {
+        let uri = uri();
+        if other_host(&uri).is_some() {
+            return None;
+        }
         let script =
-            Command::new("bash").args(["-s", "--", vm, folder]).arg(to).stdin(include_str!("libvirt/salvage.sh"));
+            Command::new("bash").args(["-s", "--", &uri, vm, folder]).arg(to).stdin(include_str!("libvirt/salvage.sh"));
         Some(script.label(format!("copy {folder} out of the disk of {vm}")))
+    }
+
+    /// What the machines of another host need to be reached from this one.
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        let elsewhere = other_host(&uri()).map(|_| minijinja::context! { emulated => !has_kvm() });
+        vec![("elsewhere", elsewhere.unwrap_or(Value::from(())))]
+    }
+
+    fn elsewhere(&self) -> bool {
+        other_host(&uri()).is_some()
     }
 
     fn slowness(&self) -> u32 {
         if has_kvm() { 1 } else { EMULATED }
     }
-}
-
-/// As the Vagrantfile has it: the device is there, and the processor has virtualisation.
-fn has_kvm() -> bool {
-    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let virtualises = flags.lines().filter(|line| line.starts_with("flags"));
-    Path::new("/dev/kvm").exists()
-        && virtualises.flat_map(str::split_whitespace).any(|flag| ["vmx", "svm"].contains(&flag))
-}
-
-fn virsh<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
-    Command::new("virsh").args(["--connect", URI]).args(args)
 }
 
 #[cfg(test)]

@@ -15,17 +15,21 @@ pub(super) enum Taken {
     AsUsed,
 }
 
-/// Memory that is free, or could be at once, against what the machines have been given.
+/// Memory of this host that is free, or could be at once, against what the machines have been given.
 pub(super) fn look(host: &Host, needs: &Needs, taken: Taken) -> Option<Finding> {
-    let free = available(&host.read("/proc/meminfo")?)?;
+    Some(judge(available(&host.read("/proc/meminfo")?)?, "this host's", needs, taken))
+}
+
+/// The same for so many bytes of any host, in the genitive.
+pub(super) fn judge(free: u64, host: &str, needs: &Needs, taken: Taken) -> Finding {
     let Needs { topology, memory, machines, .. } = needs;
     let figures = format!(
-        "the {machines} machines of {topology} are given {}, and {} of this host's memory is free",
+        "the {machines} machines of {topology} are given {}, and {} of {host} memory is free",
         gib(*memory),
         gib(free)
     );
     let mend = "end what takes memory (`quorate ls` shows other clusters), or give the machines less: `memory` in the topology";
-    Some(match taken {
+    match taken {
         _ if free >= *memory => Finding::here(PART, figures),
         Taken::Whole => Finding::new(PART, Standing::Unusable, figures, mend),
         Taken::AsUsed => Finding::new(
@@ -34,7 +38,7 @@ pub(super) fn look(host: &Host, needs: &Needs, taken: Taken) -> Option<Finding> 
             format!("{figures}; idle machines use a third of it, busy ones may be killed"),
             mend,
         ),
-    })
+    }
 }
 
 /// Bytes that can be had without swapping, as /proc/meminfo says.

@@ -1,10 +1,11 @@
 //! Machines and how to reach them: made by Vagrant, broken and looked at through their provider, used over ssh.
 
+pub mod clock;
 pub(crate) mod docker;
 pub mod doctor;
 pub mod finding;
 pub mod host;
-mod libvirt;
+pub mod libvirt;
 mod memory;
 mod network;
 pub mod provider;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::What;
@@ -37,6 +39,13 @@ const UP: Duration = Duration::from_secs(600);
 const HALT: Duration = Duration::from_secs(150);
 /// How long a machine that runs may take until it lets one in.
 const LOGIN: Duration = Duration::from_secs(120);
+
+/// How long a machine that lets one in may take to be reached on the private network.
+const REACHED: Duration = Duration::from_secs(15);
+/// How long to wait before it is tried again.
+const GLANCE: Duration = Duration::from_millis(200);
+/// The port of every machine's ssh server.
+const SSH: u16 = 22;
 
 /// How long it may take to destroy all machines.
 const DESTROY: Duration = Duration::from_secs(120);
@@ -117,7 +126,35 @@ impl Fleet {
             let on = if blamed.is_empty() { all.to_owned() } else { blamed.join(", ") };
             failed(&on, "`vagrant up` failed")(source)
         })?;
-        self.enter(cancel).await
+        self.enter(cancel).await?;
+        self.are_reached(cancel).await
+    }
+
+    /// Waits until every machine answers at its address on the private network: that of the cluster and of what watches it.
+    async fn are_reached(&self, cancel: &CancellationToken) -> Result<(), MachineError> {
+        let each = self.machines.values().map(|machine| async {
+            let connects = async {
+                while let Err(error) = TcpStream::connect((machine.ip, SSH)).await {
+                    tracing::debug!(%error, "{} is not reached at {} yet", machine.name, machine.ip);
+                    tokio::time::sleep(GLANCE).await;
+                }
+            };
+            let reached = tokio::select! {
+                reached = tokio::time::timeout(self.patience(REACHED), connects) => reached.is_ok(),
+                () = cancel.cancelled() => true,
+            };
+            if reached {
+                return Ok(());
+            }
+            let network = self.site.network;
+            let problem = format!("it runs, but this host does not reach it at {}", machine.ip);
+            let remedy = format!(
+                "see what filters packets here; where libvirt is that of another host, this one needs a route: \
+                 `ip route add {network} via` its address"
+            );
+            Err(error(machine.name.as_str(), "it is not reached", ProviderError::Host { problem, remedy }))
+        });
+        futures::future::try_join_all(each).await.map(drop)
     }
 
     /// Finds the way into each machine, all of which run, and records what they are.
@@ -254,12 +291,6 @@ impl Fleet {
         }
     }
 
-    /// Gives a machine the host's time.
-    async fn set_clock(&self, machine: &MachineName, cancel: &CancellationToken) -> Result<(), MachineError> {
-        let set = self.ssh(machine)?.command(["date", "--set", &format!("@{:.3}", now())]);
-        set.run_async(cancel).await.map(drop).map_err(failed(machine.as_str(), "its clock cannot be set"))
-    }
-
     /// Plugs the cable of a machine's private network in, or pulls it.
     pub async fn set_link(&self, name: &MachineName, up: bool, cancel: &CancellationToken) -> Result<(), MachineError> {
         let set = self.provider.set_link(&self.id(name)?, &self.site, up, cancel).await;
@@ -365,11 +396,6 @@ impl Fleet {
     fn ways(&self) -> std::sync::MutexGuard<'_, BTreeMap<MachineName, Ssh>> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Seconds since the epoch by the host's clock.
-fn now() -> f64 {
-    Timestamp::now().as_duration().as_secs_f64()
 }
 
 fn error(machine: &str, what: &str, source: ProviderError) -> MachineError {

@@ -229,6 +229,11 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<Endpoint, ProviderError>;
 
+    /// Whether it reads the disks of machines that are not running.
+    fn salvages(&self) -> bool {
+        true
+    }
+
     /// Copies a folder out of a machine that is not running, as a tar file.
     async fn salvage(&self, id: &str, folder: &str, to: &std::path::Path) -> Result<(), ProviderError>;
 

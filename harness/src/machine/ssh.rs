@@ -18,6 +18,8 @@ pub struct Endpoint {
     pub user: String,
     /// The private key.
     pub key: PathBuf,
+    /// The command that leads there, where nothing else does: OpenSSH's `ProxyCommand`.
+    pub proxy: Option<String>,
 }
 
 /// A way into one machine.
@@ -36,11 +38,12 @@ impl Ssh {
 
     /// A configuration file of OpenSSH for this way, for people and for `quorate ssh`.
     pub fn config(&self, machine: &str) -> String {
-        let Endpoint { host, port, user, key } = &self.endpoint;
+        let Endpoint { host, port, user, key, proxy } = &self.endpoint;
         let (key, known_hosts) = (key.display(), self.known_hosts.display());
+        let proxy = proxy.as_ref().map(|command| format!("  ProxyCommand {command}\n")).unwrap_or_default();
         format!(
             "Host {machine}\n  HostName {host}\n  Port {port}\n  User {user}\n  IdentityFile \"{key}\"\n  IdentitiesOnly yes\n  \
-             UserKnownHostsFile \"{known_hosts}\"\n  StrictHostKeyChecking accept-new\n  LogLevel ERROR\n"
+             UserKnownHostsFile \"{known_hosts}\"\n  StrictHostKeyChecking accept-new\n  LogLevel ERROR\n{proxy}"
         )
     }
 
@@ -62,6 +65,7 @@ impl Ssh {
             option("LogLevel", "ERROR".into()),
             option("Port", self.endpoint.port.to_string()),
             option("User", self.endpoint.user.clone()),
+            option("ProxyCommand", self.endpoint.proxy.clone().unwrap_or_else(|| "none".into())),
         ]
         .concat()
     }

@@ -85,6 +85,16 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// What it adds to the Vagrantfile.
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// Whether it is that of another host, whose networks are reached through this host's routes.
+    fn elsewhere(&self) -> bool {
+        false
+    }
+
     /// How many times longer than with a hypervisor all takes.
     fn slowness(&self) -> u32 {
         1
@@ -152,11 +162,15 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 
     fn rendering(&self, _topology: &Topology, site: &Site, _image: Option<&NodeImage>) -> Rendering {
-        let values = vec![("box", Value::from(site.vm_box.as_str())), ("network_name", Value::from(site.prefix()))];
+        let mut values = self.0.values();
+        values.extend([("box", Value::from(site.vm_box.as_str())), ("network_name", Value::from(site.prefix()))]);
         Rendering { values, create_args: Vec::new() }
     }
 
     async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        if self.0.elsewhere() {
+            return Ok(());
+        }
         network::refuse_overlap(site.network, cancel).await
     }
 
@@ -247,6 +261,10 @@ impl<H: Hypervisor> Provider for Vms<H> {
         cancel: &CancellationToken,
     ) -> Result<Endpoint, ProviderError> {
         endpoint(vagrant, &machine.name, cancel).await
+    }
+
+    fn salvages(&self) -> bool {
+        self.0.salvage("", "", Path::new("")).is_some()
     }
 
     async fn salvage(&self, id: &str, folder: &str, to: &Path) -> Result<(), ProviderError> {
@@ -344,6 +362,7 @@ fn parse(config: &str) -> Option<Endpoint> {
         port: value("Port")?.parse().ok()?,
         user: value("User")?,
         key: value("IdentityFile")?.into(),
+        proxy: value("ProxyCommand").filter(|command| command != "none"),
     })
 }
 
@@ -360,8 +379,12 @@ mod tests {
             port: 2200,
             user: "vagrant".into(),
             key: "/srv/a b/private_key".into(),
+            proxy: None,
         };
-        assert_eq!(parse(config), Some(expected));
+        assert_eq!(parse(config), Some(expected.clone()));
+        let elsewhere = format!("{config}  ProxyCommand ssh 'vm-host' -l 'root' -W %h:%p\n");
+        let proxy = Some("ssh 'vm-host' -l 'root' -W %h:%p".to_owned());
+        assert_eq!(parse(&elsewhere), Some(Endpoint { proxy, ..expected }));
         assert_eq!(parse("Host master1\n"), None);
     }
 }

@@ -24,14 +24,15 @@ struct Sampler {
     door: Door,
     faces: Faces,
     recorder: Recorder,
+    patience: Duration,
 }
 
 /// Samples until cancelled. Requests overlap, so a slow one delays no other.
-pub(super) async fn sample(door: Door, faces: Faces, recorder: Recorder, cancel: CancellationToken) {
-    let mut ticks = tokio::time::interval(EVERY);
+pub(super) async fn sample(door: Door, faces: Faces, recorder: Recorder, slowness: u32, cancel: CancellationToken) {
+    let mut ticks = tokio::time::interval(EVERY * slowness);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut requests = JoinSet::new();
-    let sampler = Arc::new(Sampler { door, faces, recorder });
+    let sampler = Arc::new(Sampler { door, faces, recorder, patience: PATIENCE * slowness });
     loop {
         tokio::select! {
             () = cancel.cancelled() => break,
@@ -45,13 +46,13 @@ impl Sampler {
     async fn one(self: Arc<Self>) {
         let started = Instant::now();
         let mut server = None;
-        let outcome = tokio::time::timeout(PATIENCE, self.ask(&mut server)).await;
+        let outcome = tokio::time::timeout(self.patience, self.ask(&mut server)).await;
         let latency_ms = (started.elapsed().as_secs_f64() * 1e4).round() / 10.0;
         let (status, error) = match outcome {
             Ok(Ok(status)) if (200..300).contains(&status) => (Some(status), None),
             Ok(Ok(status)) => (Some(status), Some(format!("HTTP status {status}"))),
             Ok(Err(error)) => (None, Some(super::watch::chain(&error))),
-            Err(_) => (None, Some(format!("no answer within {PATIENCE:?}"))),
+            Err(_) => (None, Some(format!("no answer within {:?}", self.patience))),
         };
         self.recorder.record(What::ApiSample { ok: error.is_none(), status, latency_ms, server, error });
     }

@@ -71,8 +71,16 @@ impl Seen {
 }
 
 /// Looks at the member on `machine` until cancelled, and records what changed, or all of it after a nudge.
-pub(super) async fn look(door: Door, machine: String, recorder: Recorder, mut nudge: Nudge, cancel: CancellationToken) {
-    let mut ticks = tokio::time::interval(EVERY);
+pub(super) async fn look(
+    door: Door,
+    machine: String,
+    recorder: Recorder,
+    mut nudge: Nudge,
+    slowness: u32,
+    cancel: CancellationToken,
+) {
+    let patience = PATIENCE * slowness;
+    let mut ticks = tokio::time::interval(EVERY * slowness);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut before, mut members, mut line) = (None, None, None);
     let mut due = false;
@@ -89,13 +97,13 @@ pub(super) async fn look(door: Door, machine: String, recorder: Recorder, mut nu
                 due = true;
                 continue;
             }
-            asked = tokio::time::timeout(PATIENCE, ask(&door, &mut line, &mut members)), if due => asked,
+            asked = tokio::time::timeout(patience, ask(&door, &mut line, &mut members)), if due => asked,
         };
         due = false;
         let seen = match asked {
             Ok(Ok(seen)) => seen,
             Ok(Err(error)) => silent(super::watch::chain(&error)),
-            Err(_) => silent(format!("no answer within {PATIENCE:?}")),
+            Err(_) => silent(format!("no answer within {patience:?}")),
         };
         if seen.member.is_none() {
             line = None;

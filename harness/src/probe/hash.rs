@@ -31,8 +31,14 @@ pub(super) struct Member {
 }
 
 /// Compares until cancelled, now and then and after each nudge.
-pub(super) async fn compare(members: Vec<Member>, recorder: Recorder, mut nudge: Nudge, cancel: CancellationToken) {
-    let mut ticks = tokio::time::interval(EVERY);
+pub(super) async fn compare(
+    members: Vec<Member>,
+    recorder: Recorder,
+    mut nudge: Nudge,
+    slowness: u32,
+    cancel: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(EVERY * slowness);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut due = false;
     loop {
@@ -41,7 +47,7 @@ pub(super) async fn compare(members: Vec<Member>, recorder: Recorder, mut nudge:
             () = cancel.cancelled() => break,
             _ = nudge.changed() => due = true,
             _ = ticks.tick(), if !due => due = true,
-            compared = once(&members), if due => {
+            compared = once(&members, PATIENCE * slowness), if due => {
                 due = false;
                 if let Some((revision, hashes)) = compared {
                     recorder.record(What::EtcdHash { revision, hashes });
@@ -52,11 +58,11 @@ pub(super) async fn compare(members: Vec<Member>, recorder: Recorder, mut nudge:
 }
 
 /// The hashes at the newest revision that a member tells of; nothing if none does.
-async fn once(members: &[Member]) -> Option<(u64, BTreeMap<String, u32>)> {
-    let deadline = Instant::now() + PATIENCE;
+async fn once(members: &[Member], patience: Duration) -> Option<(u64, BTreeMap<String, u32>)> {
+    let deadline = Instant::now() + patience;
     let told = join_all(members.iter().map(|member| timeout_at(deadline, revision_of(&member.json)))).await;
     let revision = told.into_iter().filter_map(|told| told.ok()?.ok()).max()?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     loop {
         let hashes = join_all(members.iter().map(async |member| {
             let hashed = timeout_at(deadline, hash(&member.grpc, revision)).await.ok()?;

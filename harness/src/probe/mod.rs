@@ -71,33 +71,52 @@ impl Drop for Writing {
 }
 
 impl Observers {
-    /// Starts all observers.
-    pub async fn start(access: &Access, topology: &Topology, recorder: &Recorder) -> Result<Self, AccessError> {
+    /// Starts all observers. They ask as many times less often as the machines are slower than usual, and wait longer for
+    /// answers: what is too slow for its own work must not be kept from it by those who watch.
+    pub async fn start(
+        access: &Access,
+        topology: &Topology,
+        recorder: &Recorder,
+        slowness: u32,
+    ) -> Result<Self, AccessError> {
         let (nudge, nudged) = tokio::sync::watch::channel(0);
         let cancel = CancellationToken::new();
         let mut tasks = JoinSet::new();
         watch::start(&mut tasks, &access.through_balancer().await?, recorder, &nudged, &cancel);
         let faces = Faces::default();
         let (uri, tls) = access.tls_through_balancer().await?;
-        tasks.spawn(api::sample(Door::new(&uri, tls, HTTP)?, faces.clone(), recorder.clone(), cancel.clone()));
+        tasks.spawn(api::sample(
+            Door::new(&uri, tls, HTTP)?,
+            faces.clone(),
+            recorder.clone(),
+            slowness,
+            cancel.clone(),
+        ));
         let (mut servers, mut members) = (Vec::new(), Vec::new());
         for machine in topology.masters() {
             let (name, nudged) = (machine.name.to_string(), nudged.clone());
             servers.push((name.clone(), access.directly(machine.ip).await?));
             let (uri, tls) = access.tls_directly(machine.ip).await?;
             let door = Door::new(&uri, tls, HTTP)?;
-            tasks.spawn(readyz::look(door, name, faces.clone(), recorder.clone(), nudged, cancel.clone()));
+            tasks.spawn(readyz::look(door, name, faces.clone(), recorder.clone(), nudged, slowness, cancel.clone()));
         }
         for machine in topology.members() {
             let (machine, ip) = (machine.name.to_string(), machine.ip);
             let (uri, tls) = access.tls_etcd_member(ip).await?;
             let (json, grpc) = (Door::new(&uri, tls.clone(), HTTP)?, Door::new(&uri, tls, GRPC)?);
-            tasks.spawn(etcd::look(json.clone(), machine.clone(), recorder.clone(), nudged.clone(), cancel.clone()));
+            tasks.spawn(etcd::look(
+                json.clone(),
+                machine.clone(),
+                recorder.clone(),
+                nudged.clone(),
+                slowness,
+                cancel.clone(),
+            ));
             members.push(Member { machine, json, grpc });
         }
-        tasks.spawn(hash::compare(members, recorder.clone(), nudged, cancel.clone()));
+        tasks.spawn(hash::compare(members, recorder.clone(), nudged, slowness, cancel.clone()));
         let ledger = Ledger::default();
-        let writing = Writing::start(access, &ledger, recorder, &cancel).await?;
+        let writing = Writing::start(access, &ledger, recorder, slowness, &cancel).await?;
         let writing = Mutex::new(Some(writing));
         Ok(Self { tasks, writing, ledger, servers, recorder: recorder.clone(), nudge, cancel })
     }
@@ -149,11 +168,12 @@ impl Writing {
         access: &Access,
         ledger: &Ledger,
         recorder: &Recorder,
+        slowness: u32,
         cancel: &CancellationToken,
     ) -> Result<Self, AccessError> {
         let (enough, closing) = (cancel.child_token(), cancel.child_token());
-        let writer = Writer::new(access.through_balancer().await?, ledger.clone(), recorder.clone());
-        let stream = Stream::new(access.through_balancer().await?, ledger.clone(), recorder.clone());
+        let writer = Writer::new(access.through_balancer().await?, ledger.clone(), recorder.clone(), slowness);
+        let stream = Stream::new(access.through_balancer().await?, ledger.clone(), recorder.clone(), slowness);
         let writer = tokio::spawn(writer.run(enough.clone()));
         let stream = tokio::spawn(stream.run(closing.clone(), cancel.clone()));
         Ok(Self { writer, enough, stream, closing })

@@ -31,9 +31,11 @@ pub(super) async fn look(
     faces: Faces,
     recorder: Recorder,
     mut nudge: Nudge,
+    slowness: u32,
     cancel: CancellationToken,
 ) {
-    let mut ticks = tokio::time::interval(EVERY);
+    let patience = PATIENCE * slowness;
+    let mut ticks = tokio::time::interval(EVERY * slowness);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut before, mut line) = (None, None);
     let mut due = false;
@@ -50,13 +52,13 @@ pub(super) async fn look(
                 due = true;
                 continue;
             }
-            asked = tokio::time::timeout(PATIENCE, ask(&door, &machine, &faces, &mut line)), if due => asked,
+            asked = tokio::time::timeout(patience, ask(&door, &machine, &faces, &mut line)), if due => asked,
         };
         due = false;
         let seen = match asked {
             Ok(Ok(seen)) => seen,
             Ok(Err(error)) => Seen { status: None, error: Some(watch::chain(&error)) },
-            Err(_) => Seen { status: None, error: Some(format!("no answer within {PATIENCE:?}")) },
+            Err(_) => Seen { status: None, error: Some(format!("no answer within {patience:?}")) },
         };
         if seen.status.is_none() {
             line = None;

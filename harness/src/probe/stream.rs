@@ -101,6 +101,7 @@ pub(super) struct Stream {
     objects: Api<ConfigMap>,
     ledger: Ledger,
     recorder: Recorder,
+    slowness: u32,
     delivery: Delivery,
     state: State,
     connected: bool,
@@ -110,17 +111,18 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(client: Client, ledger: Ledger, recorder: Recorder) -> Self {
+    pub(super) fn new(client: Client, ledger: Ledger, recorder: Recorder, slowness: u32) -> Self {
         let objects = Api::namespaced(client, NAMESPACE);
         let (delivery, gap) = (Delivery::default(), Some(Instant::now()));
-        Self { objects, ledger, recorder, delivery, state: State::Cut, connected: false, gap, told: (0, 0) }
+        Self { objects, ledger, recorder, slowness, delivery, state: State::Cut, connected: false, gap, told: (0, 0) }
     }
 
     /// Watches until cancelled, or, once closing, until all is delivered.
     pub(super) async fn run(mut self, closing: CancellationToken, cancel: CancellationToken) {
+        let slowness = self.slowness;
         let closed = async {
             closing.cancelled().await;
-            tokio::time::sleep(LAST).await;
+            tokio::time::sleep(LAST * slowness).await;
         };
         tokio::pin!(closed);
         loop {
@@ -140,23 +142,24 @@ impl Stream {
 
     /// Watches until it is cut, which it gives the reason for, or until it is closed.
     async fn watch(&mut self, closing: &CancellationToken) -> Option<String> {
+        let patience = PATIENCE * self.slowness;
         if self.delivery.listed == 0 {
-            match tokio::time::timeout(PATIENCE, self.objects.list_metadata(&ListParams::default().limit(1))).await {
+            match tokio::time::timeout(patience, self.objects.list_metadata(&ListParams::default().limit(1))).await {
                 Ok(Ok(list)) => {
                     let revision = list.metadata.resource_version.and_then(|revision| revision.parse().ok());
                     self.delivery.list(revision.unwrap_or_default(), &self.ledger.read());
                 }
                 Ok(Err(error)) => return Some(chain(&error)),
-                Err(_) => return Some(format!("no list within {PATIENCE:?}")),
+                Err(_) => return Some(format!("no list within {patience:?}")),
             }
         }
         let from = self.delivery.latest.to_string();
         let params = WatchParams::default();
-        let begun = tokio::time::timeout(PATIENCE, self.objects.watch_metadata(&params, &from)).await;
+        let begun = tokio::time::timeout(patience, self.objects.watch_metadata(&params, &from)).await;
         let changes = match begun {
             Ok(Ok(changes)) => changes,
             Ok(Err(error)) => return Some(self.refused(&error)),
-            Err(_) => return Some(format!("no watch within {PATIENCE:?}")),
+            Err(_) => return Some(format!("no watch within {patience:?}")),
         };
         futures::pin_mut!(changes);
         self.connected = true;
@@ -218,10 +221,11 @@ impl Stream {
 
     /// Looks whether the watch delivers what it should, and tells if that has changed.
     fn look(&mut self) {
+        let stall = STALL * self.slowness;
         let owed = {
             let writes = self.ledger.read();
             self.delivery.account(&writes);
-            self.delivery.owed(&writes).filter(|since| since.elapsed() > STALL)
+            self.delivery.owed(&writes).filter(|since| since.elapsed() > stall)
         };
         match (self.state, owed) {
             (State::Delivers, Some(since)) => {

@@ -60,18 +60,20 @@ pub(super) struct Writer {
     client: Client,
     ledger: Ledger,
     recorder: Recorder,
+    slowness: u32,
     /// The register's revision as far as it is known for certain.
     register: Option<String>,
 }
 
 impl Writer {
-    pub(super) fn new(client: Client, ledger: Ledger, recorder: Recorder) -> Self {
-        Self { client, ledger, recorder, register: None }
+    pub(super) fn new(client: Client, ledger: Ledger, recorder: Recorder, slowness: u32) -> Self {
+        Self { client, ledger, recorder, slowness, register: None }
     }
 
     /// Writes until cancelled. A write waits for the one before it, so their order is known.
     pub(super) async fn run(mut self, cancel: CancellationToken) {
-        let mut ticks = tokio::time::interval(EVERY);
+        let patience = PATIENCE * self.slowness;
+        let mut ticks = tokio::time::interval(EVERY * self.slowness);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut ready = false;
         for seq in 1_u64.. {
@@ -81,23 +83,23 @@ impl Writer {
                     _ = ticks.tick() => {}
                 }
                 // The namespace and the register have to be there before something can be written.
-                ready = ready || matches!(tokio::time::timeout(PATIENCE, self.prepare()).await, Ok(Ok(())));
+                ready = ready || matches!(tokio::time::timeout(patience, self.prepare()).await, Ok(Ok(())));
                 if ready {
                     break;
                 }
             }
-            self.one(seq).await;
+            self.one(seq, patience).await;
         }
     }
 
-    async fn one(&mut self, seq: u64) {
+    async fn one(&mut self, seq: u64, patience: Duration) {
         let started = Instant::now();
-        let outcome = tokio::time::timeout(PATIENCE, self.write(seq)).await;
+        let outcome = tokio::time::timeout(patience, self.write(seq)).await;
         let latency_ms = (started.elapsed().as_secs_f64() * 1e4).round() / 10.0;
         let (revision, error) = match outcome {
             Ok(Ok(revision)) => (Some(revision), None),
             Ok(Err(error)) => (None, Some(super::watch::chain(&error))),
-            Err(_) => (None, Some(format!("no acknowledgement within {PATIENCE:?}"))),
+            Err(_) => (None, Some(format!("no acknowledgement within {patience:?}"))),
         };
         if let Some(revision) = revision {
             self.ledger.read().push(Acknowledged { seq, revision, at: Instant::now() });

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
 use super::engine::Engine;
-use super::{Failure, broken};
+use super::failure::{Failure, broken};
 use crate::check::world::World;
 use crate::event::What;
 use crate::probe::Observers;

@@ -1,12 +1,14 @@
 //! Carries a plan out on machines that run: the scenario's steps, one after the other.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::failure::{Failure, broken};
 use super::monitor::{Monitor, Unmet};
-use super::{Failure, broken, choice, demand};
+use super::{choice, demand};
 use crate::event::{Phase, SpanId, Verdict};
 use crate::fault::Hand;
 use crate::fault::active::Active;
@@ -35,6 +37,8 @@ pub(super) struct Engine {
     pub(super) seed: u64,
     /// Whether the machines are saved once the cluster is proven, for the runs that come after.
     pub(super) saves: bool,
+    /// Whether that was done, by this run or by the one before.
+    pub(super) saved: AtomicBool,
 }
 
 impl Engine {
@@ -224,7 +228,8 @@ impl Engine {
         ended.map(|()| span.id())
     }
 
-    fn end(&self, span: &Span, ended: &Result<(), Failure>) {
+    /// Ends a span as its work has ended.
+    pub(super) fn end(&self, span: &Span, ended: &Result<(), Failure>) {
         match ended {
             Ok(()) => span.end(Verdict::Passed, None),
             Err(failure) => span.end(failure.verdict(), Some(failure.reason())),

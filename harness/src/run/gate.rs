@@ -10,22 +10,25 @@ use kube::{Api, Client};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
 use super::engine::Engine;
-use crate::event::SpanId;
+use super::failure::Failure;
+use crate::event::{Phase, SpanId};
 use crate::machine::Fleet;
 use crate::probe::Observers;
-use crate::record::Span;
+use crate::record::{Span, SpanOptions};
 use crate::scenario::{Check, Keeper, Machine, Service, Topology};
 
 const READY: Duration = Duration::from_secs(180);
 const RECONCILED: Duration = Duration::from_secs(45);
 const COMPLETE: Duration = Duration::from_secs(120);
+/// How far a machine's clock may be from the host's. Certificates, leases and whoever reads the logs of several machines
+/// can live with this.
+const SKEW: Duration = Duration::from_secs(5);
 /// How long to wait before a request that failed is made again.
 const PAUSE: Duration = Duration::from_millis(500);
 const PROBE: &str = "quorate-gate";
 
-/// Waits until every node is believed, etcd agrees with itself, and the controllers are seen to do their work.
+/// Waits until every node is believed, etcd agrees with itself, the controllers are seen to do their work, and clocks are right.
 pub(super) async fn pass(
     engine: &Engine,
     observers: &Observers,
@@ -40,13 +43,40 @@ pub(super) async fn pass(
     let reconciled = engine.bring_up("the controllers reconcile a new Service", after, RECONCILED, async |span| {
         reconcile(client, span).await;
     });
-    let (nodes, etcd, api, reconciled) = futures::future::try_join4(nodes, etcd, api, reconciled).await?;
-    let proven = [nodes, etcd, api, reconciled];
+    let clocks = clocks(engine, after);
+    let (nodes, etcd, api, reconciled, clocks) =
+        futures::future::try_join5(nodes, etcd, api, reconciled, clocks).await?;
+    let proven = Vec::from_iter([nodes, etcd, api, reconciled].into_iter().chain(clocks));
     let topology = &engine.scenario.topology;
     let complete = engine.bring_up("all control planes are complete", &proven, COMPLETE, async |span| {
         control_planes(&engine.fleet, topology, span).await;
     });
     Ok(vec![complete.await?])
+}
+
+/// Holds the machines' clocks against the host's, where they have clocks of their own.
+async fn clocks(engine: &Engine, after: &[SpanId]) -> Result<Option<SpanId>, Failure> {
+    if !engine.fleet.has_clocks(&engine.cancel).await {
+        return Ok(None);
+    }
+    let options = SpanOptions { after, ..SpanOptions::default() };
+    let span = engine.recorder.span(Phase::BringUp, "the clocks are right", options);
+    let each = engine.fleet.machines().map(|machine| async {
+        let clock = engine.fleet.clock(&machine.name, &engine.cancel).await.map_err(|error| error.to_string())?;
+        span.progress(format!("{}: {clock}", machine.name));
+        match clock.is_wrong(SKEW) {
+            true => Err(format!("the clock of {} is {clock}", machine.name)),
+            false => Ok(()),
+        }
+    });
+    let wrong: Vec<String> = futures::future::join_all(each).await.into_iter().filter_map(Result::err).collect();
+    let ended = match wrong.as_slice() {
+        _ if engine.cancel.is_cancelled() => Err(Failure::Interrupted),
+        [] => Ok(()),
+        wrong => Err(Failure::Broken(format!("the cluster does not work: {}", wrong.join("; ")))),
+    };
+    engine.end(&span, &ended);
+    ended.map(|()| Some(span.id()))
 }
 
 /// Waits until the processes of all control planes and etcd members run, by looking for them on their machines.

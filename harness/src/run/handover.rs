@@ -3,10 +3,11 @@
 //! Virtual machines are saved, all at one moment, when their cluster has just been proven, and put back into that before the next
 //! run; containers go on as they are.
 //!
-//! Only a run that passed and whose faults were all undone leaves its cluster, and only a run whose own would be made
-//! alike takes it. The gate that every new cluster passes is before the first step here as well. What one command leaves
+//! Only a run that passed and whose faults were all undone leaves its cluster, unless its machines are saved, and only a run
+//! whose own would be made alike takes it. The gate that every new cluster passes is before the first step here as well. What one command leaves
 //! to a later one is in the ledger of the run that made it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -17,9 +18,9 @@ use kube::{Api, Client, ResourceExt};
 use sha2::{Digest, Sha256};
 
 use super::engine::Engine;
+use super::failure::{Failure, broken};
 use super::gate::insist;
 use super::store::{Alive, Entry, Folder, StoreError};
-use super::{Failure, broken};
 use crate::artifact::NodeImage;
 use crate::cluster::Access;
 use crate::event::{Phase, SpanId, Verdict};
@@ -126,6 +127,7 @@ pub(super) async fn save(engine: &Engine, after: &[SpanId]) -> Result<SpanId, Fa
     if engine.cancel.is_cancelled() {
         return Err(Failure::Interrupted);
     }
+    engine.saved.store(saved.is_ok(), Ordering::Relaxed);
     let trouble = saved.err().map(|error| error.to_string());
     if let Some(trouble) = &trouble {
         engine.recorder.notice(format!("the machines could not be saved for later runs: {trouble}"));
@@ -143,6 +145,7 @@ pub(super) async fn take_over(engine: &Engine, access: &Access) -> Result<Vec<Sp
     let taken = async {
         if saved {
             engine.fleet.restore(PROVEN, &engine.cancel).await.map_err(broken)?;
+            engine.saved.store(true, Ordering::Relaxed);
         } else {
             engine.fleet.enter(&engine.cancel).await.map_err(broken)?;
         }

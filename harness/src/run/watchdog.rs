@@ -20,7 +20,7 @@ use crate::scenario::{MachineName, Topology};
 const EVERY: Duration = Duration::from_secs(5);
 /// How long after a fault what it does to its own machine may be seen: kubelet starts a member anew within a minute.
 const AFTERMATH: Duration = Duration::from_secs(60);
-/// How long after a fault of power the provider may still tell of it.
+/// How long after a fault of power the provider may still tell of it. It is as fast with machines that are slow.
 const ECHO: Duration = Duration::from_secs(10);
 
 /// What is watched, until it is dropped.
@@ -46,7 +46,8 @@ impl Watchdog {
             told,
         };
         tasks.spawn(machines.watch(cancel.clone()));
-        tasks.spawn(members(recorder.clone(), topology.clone(), Arc::clone(active), cancel.clone()));
+        let aftermath = fleet.patience(AFTERMATH);
+        tasks.spawn(members(recorder.clone(), topology.clone(), Arc::clone(active), aftermath, cancel.clone()));
         Self { tasks, cancel, intrusion }
     }
 
@@ -133,7 +134,13 @@ impl Machines {
 }
 
 /// Tells of members of etcd whose process is gone although nothing befell their machine.
-async fn members(recorder: Recorder, topology: Topology, active: Arc<Active>, cancel: CancellationToken) {
+async fn members(
+    recorder: Recorder,
+    topology: Topology,
+    active: Arc<Active>,
+    aftermath: Duration,
+    cancel: CancellationToken,
+) {
     let mut events = recorder.follow();
     let started = Instant::now();
     loop {
@@ -144,7 +151,7 @@ async fn members(recorder: Recorder, topology: Topology, active: Arc<Active>, ca
         };
         let What::Etcd { machine, healthy: false, error: Some(error), .. } = event.what else { continue };
         let Some(name) = topology.machines.keys().find(|name| name.as_str() == machine) else { continue };
-        let aftermath = AFTERMATH.min(started.elapsed());
+        let aftermath = aftermath.min(started.elapsed());
         // A refused connection is its machine's own; silence may come from elsewhere.
         let refused = error.to_lowercase().contains("connection refused");
         let befallen =

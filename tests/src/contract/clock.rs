@@ -48,9 +48,7 @@ async fn observe(rig: &Rig, found: &mut Findings) -> Result<(), String> {
 
 /// Seconds that the subject's clock is ahead of the host's.
 pub(super) async fn ahead(rig: &Rig) -> Result<f64, String> {
-    let said = rig.say(rig.subject(), &["date", "+%s.%N"]).await?;
-    let theirs: f64 = said.parse().map_err(|_| format!("date says `{said}`"))?;
-    Ok(theirs - Timestamp::now().as_duration().as_secs_f64())
+    rig.fleet.clock(rig.subject(), &rig.cancel).await.map(|clock| clock.ahead).map_err(words)
 }
 
 fn near(moved: f64, by: f64) -> Result<String, String> {

@@ -1,6 +1,7 @@
 //! Providers that break the contract, and whether that is found. A contract that nothing breaks proves nothing.
 //!
-//! The machines are real, and made by the docker provider; what is between it and the contract lies about one thing.
+//! The machines are real; what is between their provider and the contract lies about one thing. Containers are lied about in
+//! all that they offer, virtual machines in what they alone offer: they take minutes where containers take seconds.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use quorate::artifact::{Form, NodeImage};
 use quorate::machine::finding::{Finding, Needs};
 use quorate::machine::host::Host;
+use quorate::machine::libvirt;
 use quorate::machine::provider::{Impossible, Link, Observed, Provider, ProviderError, Site, State};
 use quorate::machine::ssh::Endpoint;
 use quorate::machine::vagrant::{Rendering, Vagrant};
@@ -19,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::findings::{self, Findings, Point};
 use super::rig::{Rig, lock, words};
-use super::{cable, end, freeze, named, power, up};
+use super::{cable, end, freeze, named, power, snapshot, up};
 
-/// The provider that stands behind the lies.
-const PROVIDER: &str = "docker";
+/// The provider of containers.
+const CONTAINERS: &str = "docker";
 /// How late a late kill is.
 const LATE: Duration = Duration::from_secs(4);
 
@@ -44,11 +46,13 @@ pub(super) enum Lie {
     StartsTellNothing,
     SweepsNothing,
     SeesNothing,
+    RestoresNothing,
+    RestoresDiskAlone,
 }
 
 impl Lie {
-    /// Those that are told of machines which run. Such as stand together break different points, each by itself.
-    const OF_MACHINES: [&[Self]; 8] = [
+    /// Those that are told of containers which run. Such as stand together break different points, each by itself.
+    const OF_CONTAINERS: [&[Self]; 8] = [
         &[Self::PausesNothing, Self::TellsNoChange],
         &[Self::ResumesNothing],
         &[Self::CableStays],
@@ -58,6 +62,8 @@ impl Lie {
         &[Self::KillsInOrder, Self::SalvagesNothing, Self::StartsTellNothing],
         &[Self::AlwaysRuns, Self::LosesWhatWasSynced],
     ];
+    /// Those that are told of virtual machines which run.
+    const OF_VIRTUAL_MACHINES: [&[Self]; 2] = [&[Self::RestoresNothing], &[Self::RestoresDiskAlone]];
 
     /// The point that does not hold then.
     fn breaks(self) -> Point {
@@ -76,6 +82,8 @@ impl Lie {
             Self::StartsTellNothing => Point::StartAnew,
             Self::SweepsNothing => Point::DestroyLeavesNothing,
             Self::SeesNothing => Point::HalfMadeFound,
+            Self::RestoresNothing => Point::SnapshotDisk,
+            Self::RestoresDiskAlone => Point::SnapshotMemory,
         }
     }
 
@@ -88,6 +96,7 @@ impl Lie {
             }
             Self::CableStays | Self::CableAlwaysUp | Self::EntersByCable => cable::judge(rig, found).await,
             Self::SweepsNothing | Self::SeesNothing => end::judge_destroy(rig, found).await,
+            Self::RestoresNothing | Self::RestoresDiskAlone => snapshot::judge(rig, found).await,
             _ => power::judge_kill(rig, found).await,
         }
     }
@@ -96,29 +105,46 @@ impl Lie {
 type Told = Arc<Mutex<Vec<Lie>>>;
 
 /// Tells every lie, each to machines that are well. Returns for each how it was found, or `Err` if one was not.
-pub async fn caught(cancel: &CancellationToken) -> Result<String, String> {
+pub async fn caught(provider: &str, cancel: &CancellationToken) -> Result<String, String> {
     let told: Told = Arc::default();
     let mut story = Story::default();
-    let mut rig = Rig::make(PROVIDER, Some(Arc::clone(&told)), cancel).await?;
+    let mut rig = Rig::make(provider, Some(Arc::clone(&told)), cancel).await?;
     let up = rig.fleet.up(cancel).await.map_err(words);
     let ended = match up {
-        Ok(()) => of_machines(&mut rig, &told, &mut story).await,
+        Ok(()) if provider == CONTAINERS => of_containers(&mut rig, &told, &mut story).await,
+        Ok(()) => of_running(&mut rig, &Lie::OF_VIRTUAL_MACHINES, &told, &mut story).await,
         Err(reason) => Err(reason),
     };
     rig.remove().await;
     ended?;
-    let rig = Rig::make(PROVIDER, Some(Arc::clone(&told)), cancel).await?;
-    let mut found = Findings::of(PROVIDER);
-    *lock(&told) = vec![Lie::SeesNothing, Lie::SweepsNothing];
+    if provider == CONTAINERS {
+        of_half_made(&told, &mut story, cancel).await?;
+    }
+    story.end()
+}
+
+async fn of_containers(rig: &mut Rig, told: &Told, story: &mut Story) -> Result<(), String> {
+    of_running(rig, &Lie::OF_CONTAINERS, told, story).await?;
+    *lock(told) = vec![Lie::SweepsNothing];
+    let mut found = Findings::of(rig.truth.name());
+    Lie::SweepsNothing.judge(rig, &mut found).await;
+    story.tell(Lie::SweepsNothing, Point::DestroyLeavesNothing, &found);
+    Ok(())
+}
+
+async fn of_half_made(told: &Told, story: &mut Story, cancel: &CancellationToken) -> Result<(), String> {
+    let rig = Rig::make(CONTAINERS, Some(Arc::clone(told)), cancel).await?;
+    let mut found = Findings::of(CONTAINERS);
+    *lock(told) = vec![Lie::SeesNothing, Lie::SweepsNothing];
     end::judge_half_made(&rig, &mut found).await;
     rig.remove().await;
     story.tell(Lie::SeesNothing, Point::HalfMadeFound, &found);
     story.tell(Lie::SweepsNothing, Point::HalfMadeRemoved, &found);
-    story.end()
+    Ok(())
 }
 
-async fn of_machines(rig: &mut Rig, told: &Told, story: &mut Story) -> Result<(), String> {
-    for lies in Lie::OF_MACHINES {
+async fn of_running(rig: &mut Rig, all: &[&[Lie]], told: &Told, story: &mut Story) -> Result<(), String> {
+    for lies in all {
         *lock(told) = lies.to_vec();
         if lies.contains(&Lie::TellsNoChange) {
             rig.watch_anew();
@@ -127,7 +153,7 @@ async fn of_machines(rig: &mut Rig, told: &Told, story: &mut Story) -> Result<()
         if enters {
             rig.fleet.start(rig.subject(), &rig.cancel).await.map_err(words)?;
         }
-        let mut found = Findings::of(PROVIDER);
+        let mut found = Findings::of(rig.truth.name());
         lies[0].judge(rig, &mut found).await;
         lies.iter().for_each(|lie| story.tell(*lie, lie.breaks(), &found));
         lock(told).clear();
@@ -136,10 +162,6 @@ async fn of_machines(rig: &mut Rig, told: &Told, story: &mut Story) -> Result<()
         }
         mend(rig, enters).await.map_err(|reason| format!("after {lies:?}: {reason}"))?;
     }
-    *lock(told) = vec![Lie::SweepsNothing];
-    let mut found = Findings::of(PROVIDER);
-    Lie::SweepsNothing.judge(rig, &mut found).await;
-    story.tell(Lie::SweepsNothing, Point::DestroyLeavesNothing, &found);
     Ok(())
 }
 
@@ -153,7 +175,7 @@ async fn mend(rig: &Rig, anew: bool) -> Result<(), String> {
         rig.fleet.start(rig.subject(), cancel).await.map_err(words)?;
     }
     rig.truth.set_link(&id, &rig.site, true, cancel).await.map_err(words)?;
-    let mut found = Findings::of(PROVIDER);
+    let mut found = Findings::of(rig.truth.name());
     found.judge(Point::Address, up::address(rig, rig.subject()).await);
     match found.about(Point::Address) {
         Some(findings::Finding::Holds(_)) => Ok(()),
@@ -210,6 +232,14 @@ async fn docker(args: &[&str]) -> Result<(), ProviderError> {
     Ok(())
 }
 
+/// Switches a virtual machine on, by the tool of its hypervisor.
+fn boot(provider: &str, id: &str) -> Command {
+    match provider {
+        "libvirt" => Command::new("virsh").args(["--connect", &libvirt::uri(), "start", id]),
+        _ => Command::new("VBoxManage").args(["startvm", id, "--type", "headless"]),
+    }
+}
+
 #[async_trait]
 impl Provider for Liar {
     fn name(&self) -> &'static str {
@@ -241,7 +271,7 @@ impl Provider for Liar {
             return Ok(());
         }
         if self.tells(Lie::KillsLate) {
-            let (honest, id) = (named(PROVIDER), id.to_owned());
+            let (honest, id) = (named(self.name()), id.to_owned());
             tokio::spawn(async move {
                 tokio::time::sleep(LATE).await;
                 honest.kill(&id, &CancellationToken::new()).await
@@ -301,7 +331,15 @@ impl Provider for Liar {
     }
 
     async fn restore(&self, id: &str, name: &str, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        self.honest.restore(id, name, cancel).await
+        if self.tells(Lie::RestoresNothing) {
+            return Ok(());
+        }
+        self.honest.restore(id, name, cancel).await?;
+        if self.tells(Lie::RestoresDiskAlone) {
+            self.honest.kill(id, cancel).await?;
+            boot(self.name(), id).run_async(cancel).await?;
+        }
+        Ok(())
     }
 
     fn slowness(&self) -> u32 {
@@ -325,6 +363,10 @@ impl Provider for Liar {
         let endpoint = self.honest.endpoint(vagrant, site, machine, cancel).await?;
         let host = if self.tells(Lie::EntersByCable) { machine.ip.to_string() } else { endpoint.host.clone() };
         Ok(Endpoint { host, ..endpoint })
+    }
+
+    fn salvages(&self) -> bool {
+        self.honest.salvages()
     }
 
     async fn salvage(&self, id: &str, folder: &str, to: &Path) -> Result<(), ProviderError> {

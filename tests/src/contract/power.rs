@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use quorate::machine::provider::State;
 
-use super::findings::{Findings, Point};
+use super::findings::{Finding, Findings, Point};
 use super::rig::{Rig, words};
 use super::up::{address, hostname};
 use crate::host;
@@ -72,7 +72,11 @@ async fn killed(rig: &Rig, found: &mut Findings) -> Result<(), String> {
     found.judge(Point::KillAtOnce, at_once(rig, call).await);
     found.judge(Point::KillTold, rig.is_told(State::Stopped).await);
     rig.changes().expect("kill", told).await;
-    found.judge(Point::Salvage, salvaged(rig, &token).await);
+    if rig.fleet.provider().salvages() {
+        found.judge(Point::Salvage, salvaged(rig, &token).await);
+    } else {
+        found.enter(Point::Salvage, Finding::NotOffered("its disks are not read from this host".into()));
+    }
 
     rig.fleet.start(rig.subject(), &rig.cancel).await.map_err(words)?;
     let after = look(rig).await?;

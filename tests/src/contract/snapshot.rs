@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::findings::{Finding, Findings, Point};
 use super::rig::{Rig, words};
 
 const POINTS: [Point; 3] = [Point::SnapshotDisk, Point::SnapshotMemory, Point::SnapshotClock];
-const NAME: &str = "quorate-contract";
 /// How long the machines run on before they are put back, which their clocks have to make up for.
 const LATER: Duration = Duration::from_secs(15);
 /// Seconds that a clock may be wrong, of a machine that is emulated on a busy host.
@@ -22,17 +23,19 @@ pub(super) async fn judge(rig: &Rig, found: &mut Findings) {
 
 /// /run is in memory. A process that was started before says whether it still is the same one.
 async fn observe(rig: &Rig, found: &mut Findings) -> Result<(), String> {
+    // Nothing may be saved twice under one name.
+    let name = format!("quorate-contract-{}", Timestamp::now().as_millisecond());
     let write = |what: &'static str| async move {
         rig.script(rig.subject(), "echo \"$1\" | tee /var/lib/mark /run/mark > /dev/null; sync", &[what]).await
     };
     write("then").await?;
     let boot = rig.say(rig.subject(), &["cat", "/proc/sys/kernel/random/boot_id"]).await?;
     let worker = rig.script(rig.subject(), "setsid --fork sleep 86400 > /dev/null 2>&1; pgrep -n sleep", &[]).await?;
-    rig.fleet.save(NAME, &rig.cancel).await.map_err(words)?;
+    rig.fleet.save(&name, &rig.cancel).await.map_err(words)?;
     write("later").await?;
     rig.say(rig.subject(), &["kill", &worker]).await?;
     tokio::time::sleep(LATER).await;
-    rig.fleet.restore(NAME, &rig.cancel).await.map_err(words)?;
+    rig.fleet.restore(&name, &rig.cancel).await.map_err(words)?;
 
     let disk = rig.say(rig.subject(), &["cat", "/var/lib/mark"]).await?;
     found.judge(Point::SnapshotDisk, expected(&format!("its file says `{disk}`"), disk == "then"));

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Copies a folder from the disk of a domain that is off into a tar file: salvage.sh DOMAIN FOLDER TAR
+# Copies a folder from the disk of a domain that is off into a tar file: salvage.sh URI DOMAIN FOLDER TAR
 #
 # The disk is copied first, with all that lies under it, so that the journal of its file system can be replayed: what was
 # synced may be in the journal alone. Only ext4 is read, on the whole disk or on one of its partitions.
 set -euo pipefail
-domain=$1 folder=$2 to=$3
+uri=$1 domain=$2 folder=$3 to=$4
 
 work=$(mktemp -d "${to%/*}/salvage-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-disk=$(virsh --connect qemu:///system domblklist "$domain" --details | awk '$2 == "disk" { print $4; exit }')
+disk=$(virsh --connect "$uri" domblklist "$domain" --details | awk '$2 == "disk" { print $4; exit }')
 [[ -r $disk ]] || { echo "the disk of $domain cannot be read here: '$disk'" >&2; exit 1; }
 qemu-img convert -O raw "$disk" "$work/disk"
 
