@@ -16,8 +16,7 @@ pub(super) fn all_ready(topology: &Topology, world: &World, since: f64) -> Judge
     if let Some(unknown) = unlisted(NODES, world, since).or_else(|| unlisted(LEASES, world, since)) {
         return unknown;
     }
-    let missing: Vec<String> = topology.nodes().filter_map(|machine| not_ready(machine.name.as_str(), world)).collect();
-    unless(&missing)
+    are_ready(topology.nodes().map(|machine| machine.name.as_str()), world)
 }
 
 /// Whether some nodes are in a state.
@@ -29,11 +28,26 @@ pub(super) fn some(target: &Target, is: NodeState, world: &World, since: f64) ->
     if names.is_empty() {
         return Judgement::Unknown("nothing was chosen".into());
     }
-    let missing = names.into_iter().filter_map(|name| match is {
-        NodeState::Ready => not_ready(name, world),
-        NodeState::NotReady => ready(name, world),
-    });
-    unless(&missing.collect::<Vec<_>>())
+    match is {
+        NodeState::Ready => are_ready(names.into_iter(), world),
+        NodeState::NotReady => unless(&names.into_iter().filter_map(|name| ready(name, world)).collect::<Vec<_>>()),
+    }
+}
+
+/// A node that is called Ready is not known to be so until its kubelet has shown itself.
+fn are_ready<'a>(names: impl Iterator<Item = &'a str>, world: &World) -> Judgement {
+    let (mut missing, mut doubtful) = (Vec::new(), Vec::new());
+    for name in names {
+        match not_ready(name, world) {
+            Some(reason) => missing.push(reason),
+            None => doubtful.extend(unproven(name, world)),
+        }
+    }
+    if missing.is_empty() && !doubtful.is_empty() {
+        return Judgement::Unknown(doubtful.join("; "));
+    }
+    missing.extend(doubtful);
+    unless(&missing)
 }
 
 fn ready(name: &str, world: &World) -> Option<String> {
@@ -48,11 +62,14 @@ fn not_ready(name: &str, world: &World) -> Option<String> {
     let Some(node) = world.nodes.get(name).filter(|node| node.ready != "absent") else {
         return Some(format!("{name} is no node of the cluster"));
     };
-    if node.ready != "True" {
-        return Some(format!("{name} is not Ready ({}) since {:.1} s", node.reason, node.since));
-    }
+    (node.ready != "True").then(|| format!("{name} is not Ready ({}) since {:.1} s", node.reason, node.since))
+}
+
+/// Why a node that is called Ready may be none, as is remembered for 40 s of one that is off.
+fn unproven(name: &str, world: &World) -> Option<String> {
     let disturbance = world.disturbed.get(name)?;
-    let believed = node.renewed.is_some_and(|renewed| renewed > disturbance.wall);
+    let renewed = world.nodes.get(name).and_then(|node| node.renewed);
+    let believed = renewed.is_some_and(|renewed| renewed > disturbance.wall);
     (!believed).then(|| {
         let verb = &disturbance.verb;
         format!(

@@ -231,6 +231,20 @@ fn ready_after_a_kill_is_not_believed_without_a_new_lease() {
 }
 
 #[test]
+fn a_fault_that_spares_a_kubelet_violates_no_invariant_before_the_next_lease() {
+    let invariant = Invariant::Stays(Check::NodesReady);
+    let violation = |story: &Story| violation(&invariant, &topology(), &story.0, 10.0);
+    let blocked = Story::healthy().fault(20.0, 20.5, "block", "master1").listed(21.0);
+    assert_eq!(violation(&blocked), None, "whether it is Ready is not known yet");
+    assert_eq!(judge(&Check::Not(Box::new(Check::NodesReady)), &topology(), &blocked.0, 20.5), {
+        judge(&Check::NodesReady, &topology(), &blocked.0, 20.5)
+    });
+    assert_eq!(violation(&blocked.clone().lease(25.0, "master1", 24.0)), None);
+    let lost = violation(&blocked.node(60.0, "master1", "Unknown"));
+    assert!(lost.is_some_and(|reason| reason.contains("master1 is not Ready")));
+}
+
+#[test]
 fn a_stopped_kubelet_is_seen_by_its_lease() {
     let stopped = Story::healthy().fault(20.0, 20.5, "stop-service", "master3").listed(21.0);
     stopped.clone().lease(21.0, "master3", 20.4).misses(&Check::NodesReady, 20.5, &["master3", "`stop-service`"]);
