@@ -54,6 +54,8 @@ pub(crate) async fn run(args: Args) -> ExitCode {
         let (ip, cpus, memory) = (machine.ip.to_string(), machine.cpus, format_size(machine.memory));
         let _ = writeln!(out, "  {:<12} {role:<9} {ip:<15} {cpus} cpus, {memory}", machine.name);
     }
+    let _ = writeln!(out, "load balancer: {}", topology.load_balancer);
+    let _ = writeln!(out, "workload: {}", topology.workload);
     if !scenario.always.is_empty() {
         let _ = writeln!(out, "\nalways, from the first expectation that holds");
     }

@@ -302,7 +302,7 @@ mod tests {
                 "partition: { on: master1, from: other-masters, direction: in }",
                 "partition master1 from the other masters, what comes in alone",
             ),
-            ("block: { on: masters, ports: [2379, 2380] }", "block master1, master2, master3 at the ports 2379, 2380"),
+            ("block: { on: masters, ports: [2379, 2380] }", "block master1, master2, master3 at port 2379, 2380"),
             ("slow: { on: master1, rate: 500kbit, loss: 5% }", "slow master1 to 500kbit losing 5%"),
             ("fill-disk: { on: master1, leave: 1MiB }", "fill-disk master1 but for 1MiB"),
             ("slow-disk: { on: master1, rate: 64KiB }", "slow-disk master1 to 64KiB a second"),

@@ -3,9 +3,36 @@
 use std::fmt;
 
 use crate::scenario::{
-    Action, Check, Direction, Fault, Invariant, MachineName, NodeState, Peers, Placement, Step, Target, Verb,
-    format_duration, format_rate, format_size,
+    Action, Check, Direction, Fault, Invariant, LoadBalancer, MachineName, NodeState, Peers, Placement, Step, Target,
+    Verb, Workload, format_duration, format_rate, format_size,
 };
+
+impl fmt::Display for LoadBalancer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { check, fall, rise, balance, retries, connect_timeout, client_timeout, server_timeout, template } =
+            self;
+        if let Some(template) = template {
+            write!(f, "{}, with ", template.path.display())?;
+        }
+        let [connect, client, server] =
+            [connect_timeout, client_timeout, server_timeout].map(|it| format_duration(*it));
+        let (check, balance) = (check.as_str(), balance.as_str());
+        write!(
+            f,
+            "check {check}, fall {fall}, rise {rise}, balance {balance}, retries {retries}, timeouts {connect} to connect, \
+             {client} of clients, {server} of servers"
+        )
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShCgi => f.write_str("DaemonSet sh-cgi"),
+            Self::Manifest { path, .. } => write!(f, "{}", path.display()),
+        }
+    }
+}
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +61,7 @@ fn particulars(verb: &Verb) -> String {
         Verb::Partition { from, direction } => format!(" from {from}{}", only(*direction)),
         Verb::Block { ports, direction } => {
             let ports = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            format!(" at the ports {ports}{}", only(*direction))
+            format!(" at port {ports}{}", only(*direction))
         }
         Verb::Slow { rate, delay, loss } => [
             rate.map(|rate| format!(" to {}", format_rate(rate))),
@@ -95,7 +122,7 @@ impl fmt::Display for Check {
             Self::DaemonSet { name, pods: Placement::OnePerNode } => write!(f, "one pod of {name} on every node"),
             Self::Deployment { name, pods, on } => {
                 let on = on.iter().map(MachineName::as_str).collect::<Vec<_>>().join(", ");
-                write!(f, "{pods} pods of {name} on {on}")
+                write!(f, "{pods} {} of {name} on {on}", if *pods == 1 { "pod" } else { "pods" })
             }
             Self::EtcdHealthy { members } => write!(f, "etcd healthy with {members} members"),
             Self::EtcdLeaderless => write!(f, "etcd without a leader"),
@@ -111,7 +138,14 @@ impl fmt::Display for Check {
             Self::ApiReachable => write!(f, "the API reachable through the balancer"),
             Self::ApiUnreachable => write!(f, "the API unreachable through the balancer"),
             Self::ApiBalanced { on } => write!(f, "the API balanced over {on}"),
-            Self::Not(check) => write!(f, "not {check}"),
+            // Two negatives would read as nonsense.
+            Self::Not(check) => match check.as_ref() {
+                Self::WritesStopped => write!(f, "some write through the balancer acknowledged"),
+                Self::EtcdLeaderless => write!(f, "a leader of etcd"),
+                Self::EtcdAlarmed => write!(f, "no alarm of etcd"),
+                Self::ApiUnreachable => write!(f, "the API not unreachable through the balancer"),
+                check => write!(f, "not {check}"),
+            },
         }
     }
 }
