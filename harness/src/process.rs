@@ -25,6 +25,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 const SELDOM: Duration = Duration::from_millis(250);
 /// How long a program runs until it has run for long.
 const LONG: Duration = Duration::from_secs(10);
+/// How long what a program left behind may keep its output open, where that is no part of its work.
+const LEFT: Duration = Duration::from_secs(5);
 /// How long to wait for the end of the output of a program that has ended.
 const FINISH: Duration = Duration::from_millis(1);
 /// How many last lines of output an error shows.
@@ -41,6 +43,7 @@ pub struct Command {
     dir: Option<PathBuf>,
     stdin: Option<Input>,
     deadline: Duration,
+    sheds: bool,
     log: Option<PathBuf>,
     on_line: Option<OnLine>,
     label: Option<String>,
@@ -175,6 +178,7 @@ impl Command {
             dir: None,
             stdin: None,
             deadline: Duration::from_secs(60),
+            sheds: false,
             log: None,
             on_line: None,
             label: None,
@@ -233,6 +237,14 @@ impl Command {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Ends what it leaves behind with its output open, a few seconds after itself. That counts as part of it otherwise. Only
+    /// where what it prints is logged, or told line by line.
+    #[must_use]
+    pub fn sheds(mut self) -> Self {
+        self.sheds = true;
         self
     }
 
@@ -375,12 +387,16 @@ impl Command {
     /// Waits for the program and for all that have its output open: one that it left behind counts as part of it.
     fn wait(&self, handle: &duct::Handle, reader: Option<&Reader>, cancel: &CancellationToken) -> Ended {
         let started = Instant::now();
-        let ended = || {
+        let mut left = None;
+        let mut ended = || {
             let glance = if started.elapsed() < LONG { GLANCE } else { SELDOM };
             let itself = !matches!(handle.wait_timeout(glance), Ok(None));
             let read = reader.is_none_or(Reader::is_finished);
             if itself && !read {
                 std::thread::sleep(FINISH);
+                if self.sheds && left.get_or_insert_with(Instant::now).elapsed() > LEFT {
+                    signal(handle, Signal::KILL);
+                }
             }
             itself && read
         };

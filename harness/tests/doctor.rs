@@ -352,6 +352,10 @@ async fn a_run_is_hindered_by_the_same_before_a_machine_is_made() {
 
 /// The command itself looks at the host that it is on; its PATH is all that can be made up there.
 fn quorate(fake: &Fake, args: &[&str]) -> Output {
+    command(fake, args).output().unwrap()
+}
+
+fn command(fake: &Fake, args: &[&str]) -> Command {
     let system = fake.0.path().join("system");
     std::fs::create_dir_all(&system).unwrap();
     let path = std::env::var_os("PATH").unwrap();
@@ -361,7 +365,8 @@ fn quorate(fake: &Fake, args: &[&str]) -> Output {
     std::fs::copy(setpriv, fake.path().join("setpriv")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     command.args(args).env("PATH", fake.path()).env("QUORATE_STATE", fake.0.path().join("state"));
-    command.env_remove("QUORATE_PROVIDER").env_remove("QUORATE_NETWORK").output().unwrap()
+    command.env_remove("QUORATE_PROVIDER").env_remove("QUORATE_NETWORK").env_remove("LIBVIRT_DEFAULT_URI");
+    command
 }
 
 #[test]
@@ -377,6 +382,32 @@ fn the_command_says_by_its_exit_code_whether_a_run_can_begin() {
     assert_eq!(said["takes"], serde_json::Value::Null);
     assert_eq!(quorate(&fake, &["doctor", "--provider", "dokcer"]).status.code(), Some(2));
     assert_eq!(quorate(&fake, &["doctor", "no-such-file.yaml"]).status.code(), Some(2));
+}
+
+#[test]
+fn another_hosts_libvirt_is_asked_for_what_is_there() {
+    let fake = Fake::libvirt();
+    let said = |kvm: &str| {
+        let answers = format!(
+            "case $3 in version) echo 'Running against daemon: 9.0.0' ;; pool-info) echo 'State: running' ;; \
+             domcapabilities) {kvm} ;; capabilities) echo \"<feature name='vmx'/>\" ;; \
+             nodememstats) echo 'free : 1048576 KiB'; echo 'cached : 1048576 KiB' ;; esac"
+        );
+        fake.tool("virsh", &format!("[ $2 = qemu+ssh://root@vm-host/system ] || exit 1; {answers}"));
+        let args = ["doctor", "--provider", "libvirt", "--network", "172.27.91.0/24"];
+        let output = command(&fake, &args).env("LIBVIRT_DEFAULT_URI", "qemu+ssh://root@vm-host/system").output();
+        let output = output.unwrap();
+        // Two gigabytes are too little for four machines, and nobody has made a route.
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let with = said("true");
+    for words in ["vm-host has KVM", "2.0 GiB of vm-host's memory is free", "this host has no route to 172.27.91.0/24"]
+    {
+        assert!(with.contains(words), "{words} is not in {with}");
+    }
+    let without = said("exit 1");
+    assert!(without.contains("vm-host has no KVM") && without.contains("virt-host-validate qemu"), "{without}");
 }
 
 #[test]

@@ -59,6 +59,15 @@ pub fn network(nth: usize) -> Ipv4Net {
     CLAIMED[nth].get_or_init(Claim::first).network
 }
 
+/// The network from which tests take theirs.
+///
+/// # Panics
+/// If `QUORATE_TEST_NETWORK` is none.
+pub fn first_network() -> Ipv4Net {
+    let first = std::env::var("QUORATE_TEST_NETWORK").unwrap_or_else(|_| NETWORK.to_owned());
+    first.parse().expect("QUORATE_TEST_NETWORK is a network such as 172.27.21.0/24")
+}
+
 /// A network that no other test takes: its name is bound as a socket's, which ends with the process.
 #[derive(Debug)]
 struct Claim {
@@ -68,8 +77,7 @@ struct Claim {
 
 impl Claim {
     fn first() -> Self {
-        let first = std::env::var("QUORATE_TEST_NETWORK").unwrap_or_else(|_| NETWORK.to_owned());
-        let first: Ipv4Net = first.parse().expect("QUORATE_TEST_NETWORK is a network such as 172.27.21.0/24");
+        let first = first_network();
         let around = Ipv4Net::new(first.network(), first.prefix_len().min(16)).unwrap().trunc();
         let taken = host::routes();
         around
@@ -77,12 +85,13 @@ impl Claim {
             .unwrap()
             .skip_while(|network| network.network() < first.network())
             .filter(|network| !taken.iter().any(|other| network.contains(other) || other.contains(network)))
-            .find_map(|network| {
-                let name = SocketAddr::from_abstract_name(format!("quorate-test-{network}")).unwrap();
-                let socket = UnixListener::bind_addr(&name).ok()?;
-                Some(Self { network, _socket: socket })
-            })
+            .find_map(Self::of)
             .unwrap_or_else(|| panic!("no network is free from {first} to the end of {around}: {taken:?}"))
+    }
+
+    fn of(network: Ipv4Net) -> Option<Self> {
+        let name = SocketAddr::from_abstract_name(format!("quorate-test-{network}")).unwrap();
+        Some(Self { network, _socket: UnixListener::bind_addr(&name).ok()? })
     }
 }
 
@@ -94,6 +103,7 @@ pub struct Bench {
     state: PathBuf,
     env: Vec<(OsString, OsString)>,
     network: Ipv4Net,
+    shares: bool,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -109,7 +119,7 @@ impl Bench {
         assert!(binary.is_file(), "the command under test is not there: {}", binary.display());
         let temp = tempfile::Builder::new().prefix("quorate-test-").tempdir().unwrap();
         let state = temp.path().join("state");
-        Self { binary, temp: Some(temp), state, env: Vec::new(), network: network(0), _turn: turn }
+        Self { binary, temp: Some(temp), state, env: Vec::new(), network: network(0), shares: false, _turn: turn }
     }
 
     /// Sets a variable for all commands of this bench.
@@ -124,6 +134,36 @@ impl Bench {
     pub fn state_in(mut self, state: impl Into<PathBuf>) -> Self {
         self.state = state.into();
         self
+    }
+
+    /// Takes the cluster that another test has left, if it is well, and leaves its own, where `QUORATE_TEST_REUSE` says what the
+    /// state folders of that begin with. There is one for each place in nextest's test group, and whoever sets the variable
+    /// removes what is left in the end, as `./quickstart test` does.
+    #[must_use]
+    pub fn sharing(mut self) -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let (Some(begin), Some(place)) = (set("QUORATE_TEST_REUSE"), set("NEXTEST_TEST_GROUP_SLOT")) else {
+            return self;
+        };
+        self.state = PathBuf::from(format!("{begin}-{place}")).join("state");
+        self.shares = true;
+        std::fs::create_dir_all(&self.state).unwrap();
+        let file = self.state.join("network");
+        if self.ls().starts_with("nothing") {
+            std::fs::write(file, self.network.to_string()).unwrap();
+        } else {
+            // Nobody else takes a network that the host has a route into, but for a moment there may be none.
+            static LEFT: OnceLock<Claim> = OnceLock::new();
+            let left = std::fs::read_to_string(file).unwrap().parse().unwrap();
+            let claim = || Claim::of(left).unwrap_or_else(|| panic!("another test has the network {left}"));
+            self.network = LEFT.get_or_init(claim).network;
+        }
+        self
+    }
+
+    /// Whether it leaves a cluster to other tests.
+    pub fn shares(&self) -> bool {
+        self.shares
     }
 
     /// The folder of everything that this bench makes.
@@ -380,14 +420,30 @@ impl Finished {
 
     /// Holds when nothing of the run is on the host any more but its evidence.
     pub fn left_nothing(&self, bench: &Bench) {
+        self.left_no_process(bench);
         let label = label(self.folder());
         assert_eq!(host::labelled(&label), Vec::<String>::new(), "left behind{}", self.story());
-        let processes = host::processes_with_state(bench.state());
-        assert_eq!(processes, Vec::<String>::new(), "these go on{}", self.story());
         let sockets = PathBuf::from("/tmp").join(&label);
         assert!(!sockets.exists(), "{} is still there{}", sockets.display(), self.story());
         let listed = bench.ls();
         assert!(listed.starts_with("nothing"), "quorate ls lists{listed}{}", self.story());
+    }
+
+    /// Holds when nothing is on the host but evidence and one cluster, which is left to the next run on purpose.
+    pub fn left_its_cluster(&self, bench: &Bench) {
+        self.left_no_process(bench);
+        let listed = bench.ls();
+        let owners: Vec<&str> = listed
+            .lines()
+            .filter(|line| !line.starts_with(' '))
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .collect();
+        assert_eq!(owners, ["left"], "quorate ls lists\n{listed}{}", self.story());
+    }
+
+    fn left_no_process(&self, bench: &Bench) {
+        let processes = host::processes_with_state(bench.state());
+        assert_eq!(processes, Vec::<String>::new(), "these go on{}", self.story());
     }
 
     /// Its exit code, unless a signal ended it.

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use minijinja::context;
 use quorate::machine::provider::{self, DEFAULT_BOX, Provider, Site};
 use quorate::machine::vagrant::{self, Vagrant};
 use quorate::scenario::{self, LoadOptions, Rendering, Topology};
@@ -25,34 +26,65 @@ fn combinations() -> Vec<(Topology, Box<dyn Provider>)> {
     all
 }
 
-fn rendered(topology: &Topology, provider: &dyn Provider, folder: &Path) -> String {
-    let site = Site {
+fn site(topology: &Topology, folder: &Path) -> Site {
+    Site {
         run: "20260102-030405-abcd".into(),
         folder: folder.to_owned(),
         log: folder.join("vagrant.log"),
         network: topology.network,
         vm_box: DEFAULT_BOX.into(),
-    };
+    }
+}
+
+fn rendered(topology: &Topology, provider: &dyn Provider, folder: &Path) -> String {
+    let site = site(topology, folder);
     vagrant::render(topology, &site, provider.name(), provider.rendering(topology, &site, None)).unwrap()
+}
+
+/// The same for the machines of another host's libvirt.
+fn rendered_elsewhere(topology: &Topology, provider: &dyn Provider, folder: &Path) -> String {
+    let site = site(topology, folder);
+    let mut rendering = provider.rendering(topology, &site, None);
+    rendering.values.retain(|(name, _)| *name != "elsewhere");
+    rendering.values.push(("elsewhere", context! { emulated => true }));
+    vagrant::render(topology, &site, provider.name(), rendering).unwrap()
+}
+
+/// The real Vagrant takes it.
+async fn is_taken(
+    topology: &Topology,
+    provider: &dyn Provider,
+    render: impl Fn(&Topology, &dyn Provider, &Path) -> String,
+) {
+    let run = tempfile::tempdir().unwrap();
+    for folder in ["vagrant", "ssh"] {
+        std::fs::create_dir(run.path().join(folder)).unwrap();
+    }
+    // Vagrant looks whether the key is there.
+    std::fs::write(run.path().join("ssh/id_ed25519"), "").unwrap();
+    let text = render(topology, provider, run.path());
+    std::fs::write(run.path().join("vagrant/Vagrantfile"), &text).unwrap();
+    let vagrant = Vagrant::new(run.path().join("vagrant"), provider.name(), run.path().join("vagrant.log"));
+    if let Err(error) = vagrant.validate(&CancellationToken::new()).await {
+        panic!("{} on {}: {error}\n{text}", topology.name, provider.name());
+    }
 }
 
 #[tokio::test]
 async fn vagrant_takes_every_vagrantfile() {
     host::which("vagrant");
     for (topology, provider) in combinations() {
-        let run = tempfile::tempdir().unwrap();
-        for folder in ["vagrant", "ssh"] {
-            std::fs::create_dir(run.path().join(folder)).unwrap();
-        }
-        // Vagrant looks whether the key is there.
-        std::fs::write(run.path().join("ssh/id_ed25519"), "").unwrap();
-        let text = rendered(&topology, provider.as_ref(), run.path());
-        std::fs::write(run.path().join("vagrant/Vagrantfile"), &text).unwrap();
-        let vagrant = Vagrant::new(run.path().join("vagrant"), provider.name(), run.path().join("vagrant.log"));
-        if let Err(error) = vagrant.validate(&CancellationToken::new()).await {
-            panic!("{} on {}: {error}\n{text}", topology.name, provider.name());
-        }
+        is_taken(&topology, provider.as_ref(), rendered).await;
     }
+}
+
+#[tokio::test]
+async fn vagrant_takes_the_vagrantfile_of_another_hosts_machines() {
+    let libvirt = |(_, provider): &(_, Box<dyn Provider>)| provider.name() == "libvirt";
+    let (topology, provider) = combinations().into_iter().find(libvirt).unwrap();
+    is_taken(&topology, provider.as_ref(), rendered_elsewhere).await;
+    let text = rendered_elsewhere(&topology, provider.as_ref(), Path::new("/the-run"));
+    assert!(text.contains("\nemulated = true\n") && text.contains("libvirt__forward_mode: 'route'"), "{text}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,8 @@ const REACHED: Duration = Duration::from_secs(15);
 const GLANCE: Duration = Duration::from_millis(200);
 /// The port of every machine's ssh server.
 const SSH: u16 = 22;
+/// What every ssh server begins with: <https://www.rfc-editor.org/rfc/rfc4253#section-4.2>.
+const GREETING: &[u8; 4] = b"SSH-";
 
 /// How long it may take to destroy all machines.
 const DESTROY: Duration = Duration::from_secs(120);
@@ -134,7 +137,7 @@ impl Fleet {
     async fn are_reached(&self, cancel: &CancellationToken) -> Result<(), MachineError> {
         let each = self.machines.values().map(|machine| async {
             let connects = async {
-                while let Err(error) = TcpStream::connect((machine.ip, SSH)).await {
+                while let Err(error) = greeted(machine).await {
                     tracing::debug!(%error, "{} is not reached at {} yet", machine.name, machine.ip);
                     tokio::time::sleep(GLANCE).await;
                 }
@@ -146,12 +149,9 @@ impl Fleet {
             if reached {
                 return Ok(());
             }
-            let network = self.site.network;
             let problem = format!("it runs, but this host does not reach it at {}", machine.ip);
-            let remedy = format!(
-                "see what filters packets here; where libvirt is that of another host, this one needs a route: \
-                 `ip route add {network} via` its address"
-            );
+            let remedy =
+                "see what filters packets here; docs/virtual-machines.md says what another host's libvirt needs".into();
             Err(error(machine.name.as_str(), "it is not reached", ProviderError::Host { problem, remedy }))
         });
         futures::future::try_join_all(each).await.map(drop)
@@ -396,6 +396,13 @@ impl Fleet {
     fn ways(&self) -> std::sync::MutexGuard<'_, BTreeMap<MachineName, Ssh>> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The greeting of a machine's ssh server on the private network. A connection alone is no proof: proxies accept all.
+async fn greeted(machine: &Machine) -> std::io::Result<()> {
+    let mut greeting = [0; GREETING.len()];
+    TcpStream::connect((machine.ip, SSH)).await?.read_exact(&mut greeting).await?;
+    if greeting == *GREETING { Ok(()) } else { Err(std::io::Error::other("no ssh server answers there")) }
 }
 
 fn error(machine: &str, what: &str, source: ProviderError) -> MachineError {

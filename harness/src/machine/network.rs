@@ -17,9 +17,20 @@ struct Route {
     dev: String,
 }
 
+const PART: &str = "network";
+
 /// Refuses a network that overlaps with one that the host has a route to, by name of the interface that has it.
 pub(super) async fn refuse_overlap(network: Ipv4Net, cancel: &CancellationToken) -> Result<(), ProviderError> {
-    let looked = look(&Host::here(), network, cancel).await;
+    refuse(look(&Host::here(), network, cancel).await, cancel)
+}
+
+/// Refuses a network of machines at another host that this one has no route to. What goes there by the default route may be
+/// answered by anybody.
+pub(super) async fn refuse_unrouted(network: Ipv4Net, cancel: &CancellationToken) -> Result<(), ProviderError> {
+    refuse(look_for_route(&Host::here(), network, cancel).await, cancel)
+}
+
+fn refuse(looked: Finding, cancel: &CancellationToken) -> Result<(), ProviderError> {
     if cancel.is_cancelled() {
         // What could not be looked at then is no finding.
         return Ok(());
@@ -29,28 +40,51 @@ pub(super) async fn refuse_overlap(network: Ipv4Net, cancel: &CancellationToken)
 
 /// Whether a network is free on a host.
 pub(super) async fn look(host: &Host, network: Ipv4Net, cancel: &CancellationToken) -> Finding {
-    let part = "network";
-    let unreadable = |error: &dyn std::fmt::Display| {
-        let found = format!("the routes of this host cannot be read: {error}");
-        Finding::new(part, Standing::Unusable, found, "see what `ip -json route` prints")
-    };
-    let printed = match host.ask("ip", &["-json", "-4", "route", "show", "table", "all"], cancel).await {
-        Ok(output) => output.stdout,
-        Err(error) => return unreadable(&error),
-    };
-    let routes: Vec<Route> = match serde_json::from_str(&printed) {
+    let routes = match routes(host, cancel).await {
         Ok(routes) => routes,
-        Err(error) => return unreadable(&error),
+        Err(finding) => return finding,
     };
     match routes.iter().find(|route| destination(&route.dst).is_some_and(|other| overlap(network, other))) {
-        None => Finding::here(part, format!("{network} is free")),
+        None => Finding::here(PART, format!("{network} is free")),
         Some(Route { dst, dev }) => {
             let found = format!("the network {network} is taken on this host: {dst} is reached through {dev}");
             let mend = "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned, \
                         `quorate clean RUN` what is kept or left, which `quorate run --reuse` takes over), or take another network, as with `--network 172.27.12.0/24`";
-            Finding::new(part, Standing::Conflict, found, mend)
+            Finding::new(PART, Standing::Conflict, found, mend)
         }
     }
+}
+
+/// Whether a network of machines at another host is reached from a host.
+pub(super) async fn look_for_route(host: &Host, network: Ipv4Net, cancel: &CancellationToken) -> Finding {
+    let routes = match routes(host, cancel).await {
+        Ok(routes) => routes,
+        Err(finding) => return finding,
+    };
+    let leads = |other: Ipv4Net| other.prefix_len() > 0 && other.contains(&network);
+    match routes.iter().find(|route| destination(&route.dst).is_some_and(leads)) {
+        Some(Route { dst, dev }) => {
+            Finding::here(PART, format!("{network} is reached by the route to {dst} through {dev}"))
+        }
+        None => {
+            let found =
+                format!("this host has no route to {network}, where the machines of another host's libvirt will be");
+            let mend = format!(
+                "add one: `sudo ip route add {network} via` that host's address; docs/virtual-machines.md says all that it needs"
+            );
+            Finding::new(PART, Standing::Missing, found, mend)
+        }
+    }
+}
+
+async fn routes(host: &Host, cancel: &CancellationToken) -> Result<Vec<Route>, Finding> {
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let found = format!("the routes of this host cannot be read: {error}");
+        Finding::new(PART, Standing::Unusable, found, "see what `ip -json route` prints")
+    };
+    let asked = host.ask("ip", &["-json", "-4", "route", "show", "table", "all"], cancel).await;
+    let output = asked.map_err(|error| unreadable(&error))?;
+    serde_json::from_str(&output.stdout).map_err(|error| unreadable(&error))
 }
 
 fn destination(text: &str) -> Option<Ipv4Net> {

@@ -229,6 +229,11 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<Endpoint, ProviderError>;
 
+    /// Whether its machines are another host's, so that their private network is reached by a route and is none of this host's.
+    fn elsewhere(&self) -> bool {
+        false
+    }
+
     /// Whether it reads the disks of machines that are not running.
     fn salvages(&self) -> bool {
         true
@@ -244,9 +249,16 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     async fn sweep(&self, prefix: &str) -> Result<(), ProviderError>;
 }
 
-/// All providers, in the order in which they are tried. This is the one place that knows them.
+/// All providers. This is the one place that knows them.
 pub fn all() -> Vec<Box<dyn Provider>> {
     vec![Box::new(Vms(virtualbox::VirtualBox)), Box::new(Vms(libvirt::Libvirt)), Box::new(docker::Docker)]
+}
+
+/// All providers, in the order in which they are tried: emulated machines are the last to be taken.
+pub(super) fn in_order() -> Vec<Box<dyn Provider>> {
+    let mut providers = all();
+    providers.sort_by_key(|provider| provider.slowness() > 1);
+    providers
 }
 
 /// The provider of this name.
@@ -292,10 +304,7 @@ pub async fn choose_at(
         return Ok(Choice { provider, reason: "it was asked for".into() });
     }
     let mut why_not = Vec::new();
-    let mut candidates = all();
-    // No scenario has passed on virtual machines yet: who wants them asks for them.
-    candidates.sort_by_key(|provider| provider.form() == Form::Bundle);
-    for provider in candidates {
+    for provider in in_order() {
         let mut findings = Vec::from_iter(refused(provider.as_ref(), topology));
         if findings.is_empty() {
             findings = provider.findings(host, Some(&needs), cancel).await;

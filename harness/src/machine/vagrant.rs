@@ -155,8 +155,9 @@ fn has_box(listed: &str, name: &str, provider: &str) -> bool {
     listed.lines().any(|line| of(line) == Some(true))
 }
 
+/// What leads to the machines of another host may go on when those are off, and Vagrant does not wait for it.
 fn command(verb: &str) -> Command {
-    Command::new("vagrant").arg(verb).env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1")
+    Command::new("vagrant").sheds().arg(verb).env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1")
 }
 
 /// The machines that Vagrant says an action has failed on, from what it printed last.

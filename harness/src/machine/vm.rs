@@ -169,7 +169,7 @@ impl<H: Hypervisor> Provider for Vms<H> {
 
     async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
         if self.0.elsewhere() {
-            return Ok(());
+            return network::refuse_unrouted(site.network, cancel).await;
         }
         network::refuse_overlap(site.network, cancel).await
     }
@@ -261,6 +261,10 @@ impl<H: Hypervisor> Provider for Vms<H> {
         cancel: &CancellationToken,
     ) -> Result<Endpoint, ProviderError> {
         endpoint(vagrant, &machine.name, cancel).await
+    }
+
+    fn elsewhere(&self) -> bool {
+        self.0.elsewhere()
     }
 
     fn salvages(&self) -> bool {

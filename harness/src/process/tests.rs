@@ -123,6 +123,15 @@ fn a_child_that_is_left_behind_with_the_output_open_does_not_outlast_the_deadlin
 }
 
 #[test]
+fn what_is_left_behind_by_a_program_that_sheds_it_ends_with_it() {
+    let left = Arc::new(Mutex::new(String::new()));
+    let told = Arc::clone(&left);
+    let command = sh("sleep 1000 & echo $!").deadline(Duration::from_secs(60)).sheds();
+    run(&command.on_line(move |line| line.clone_into(&mut told.lock().unwrap()))).unwrap();
+    assert!(ends(&left.lock().unwrap()));
+}
+
+#[test]
 fn standard_output_goes_to_a_file_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bytes");

@@ -59,7 +59,8 @@ impl Rig {
             std::fs::create_dir(folder.path().join(sub)).map_err(words)?;
         }
         let run = folder.path().file_name().unwrap().to_string_lossy().trim_start_matches("quorate-").to_lowercase();
-        let topology = topology(crate::network(0));
+        // Another host's network is one that this host has a route into, made beforehand.
+        let topology = topology(if truth.elsewhere() { crate::first_network() } else { crate::network(0) });
         let site = Site {
             run,
             folder: folder.path().to_owned(),

@@ -45,8 +45,21 @@ pub(super) fn has_kvm() -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     *KNOWN.get_or_init(|| match other_host(&uri()) {
         None => here_has_kvm(&Host::here()),
-        Some(_) => virsh(["domcapabilities", "--virttype", "kvm"]).run(&CancellationToken::new()).is_ok(),
+        Some(_) => {
+            let ask = |args: &[&'static str]| virsh(args.iter().copied()).run(&CancellationToken::new()).ok();
+            ask(&KVM).and(ask(&CAPABILITIES)).is_some_and(|output| virtualises(&output.stdout))
+        }
     })
+}
+
+/// Asks for what machines with KVM can have, which fails where there is no such device.
+pub(super) const KVM: [&str; 3] = ["domcapabilities", "--virttype", "kvm"];
+/// Asks for what a host has, its processor's features among it.
+pub(super) const CAPABILITIES: [&str; 1] = ["capabilities"];
+
+/// Whether the processor of what [`CAPABILITIES`] describes has virtualisation.
+pub(super) fn virtualises(capabilities: &str) -> bool {
+    ["<feature name='vmx'/>", "<feature name='svm'/>"].iter().any(|feature| capabilities.contains(feature))
 }
 
 /// The device is there, and the processor has virtualisation. There are hosts that have one of them.

@@ -3,14 +3,14 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::site::{ask, other_host, uri};
+use super::site::{CAPABILITIES, KVM, ask, other_host, uri, virtualises};
 use crate::machine::finding::{Finding, Needs, Standing};
 use crate::machine::host::Host;
 use crate::machine::memory::{self, Taken};
 use crate::machine::tools;
 
 /// What it means that there is no KVM.
-const EMULATED: &str = "machines are emulated by software, some twenty times slower, too slow for Kubernetes";
+const EMULATED: &str = "machines are emulated by software, some twenty times slower: a cluster takes ten minutes and more to come up, and bounds of time do not hold";
 /// Vagrant's plugin for libvirt.
 const PLUGIN: &str = "vagrant-libvirt";
 
@@ -42,9 +42,10 @@ pub(super) async fn look(host: &Host, needs: Option<&Needs>, cancel: &Cancellati
 /// What is to be said about another host, where the machines are made.
 async fn elsewhere(host: &Host, other: &str, needs: Option<&Needs>, cancel: &CancellationToken) -> Vec<Finding> {
     let part = "KVM";
-    let kvm = match ask(host, &["domcapabilities", "--virttype", "kvm"], cancel).await {
-        Ok(_) => Finding::here(part, format!("{other} has KVM")),
-        Err(_) => {
+    let (kvm, capabilities) = futures::join!(ask(host, &KVM, cancel), ask(host, &CAPABILITIES, cancel));
+    let kvm = match kvm.and(capabilities) {
+        Ok(capabilities) if virtualises(&capabilities.stdout) => Finding::here(part, format!("{other} has KVM")),
+        _ => {
             let found = format!("{other} has no KVM: {EMULATED}");
             Finding::new(part, Standing::Limited, found, format!("see `virt-host-validate qemu` on {other}"))
         }
