@@ -98,7 +98,12 @@ fn passes(file: &Path, provider: &str) {
     // A nightly keeps what each scenario leaves, in a folder of its own: runs side by side must not see each other's.
     if let Some(kept) = std::env::var_os("QUORATE_TEST_STATE").filter(|kept| !kept.is_empty()) {
         bench = bench.state_in(Path::new(&kept).join(provider).join(file.file_stem().unwrap()));
+    } else {
+        bench = bench.sharing();
     }
-    let run = bench.run(file, &["--provider", provider]);
-    run.assert(Verdict::Passed).left_nothing(&bench);
+    let mut args = vec!["--provider", provider];
+    args.extend(bench.shares().then_some("--reuse"));
+    let run = bench.run(file, &args);
+    run.assert(Verdict::Passed);
+    if bench.shares() { run.left_its_cluster(&bench) } else { run.left_nothing(&bench) }
 }
