@@ -127,7 +127,8 @@ impl Fleet {
         self.vagrant.up(&[], self.patience(UP), cancel).await.map_err(|source| {
             let blamed = vagrant::blamed(source.tail());
             let on = if blamed.is_empty() { all.to_owned() } else { blamed.join(", ") };
-            failed(&on, "`vagrant up` failed")(source)
+            let why = vagrant::why(source.tail()).map(|why| format!(": {why}")).unwrap_or_default();
+            failed(&on, &format!("`vagrant up` failed{why}"))(source)
         })?;
         self.enter(cancel).await?;
         self.are_reached(cancel).await

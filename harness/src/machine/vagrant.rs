@@ -160,6 +160,11 @@ fn command(verb: &str) -> Command {
     Command::new("vagrant").sheds().arg(verb).env("VAGRANT_CHECKPOINT_DISABLE", "1").env("VAGRANT_NO_COLOR", "1")
 }
 
+/// Why a command of Vagrant's own failed, from what Vagrant printed last, in one line.
+pub fn why(tail: &[String]) -> Option<&str> {
+    tail.iter().find_map(|line| line.trim().strip_prefix("Stderr: "))
+}
+
 /// The machines that Vagrant says an action has failed on, from what it printed last.
 pub fn blamed(tail: &[String]) -> Vec<&str> {
     let after = |line: &'_ String| line.find(ON).map(|at| at + ON.len());
@@ -170,6 +175,13 @@ pub fn blamed(tail: &[String]) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_is_what_the_command_said_that_vagrant_ran() {
+        let tail = ["==> m: up", "Command: [\"docker\"]", "Stderr: docker: the name is in use.", "Run 'docker --help'"];
+        let tail: Vec<String> = tail.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!((why(&tail), why(&tail[..2])), (Some("docker: the name is in use."), None));
+    }
 
     #[test]
     fn a_box_is_there_for_its_own_provider_alone() {

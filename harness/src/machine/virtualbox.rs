@@ -119,6 +119,45 @@ fn manage<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
 mod tests {
     use super::*;
 
+    /// What VBoxManage takes, by the chapter on it of the user manuals of 6.1, 7.0, 7.1 and 7.2, as far as it is called here:
+    /// <https://www.virtualbox.org/manual/topics/vboxmanage.html>. `tests/tests/vboxmanage.rs` asks the tool itself.
+    const GRAMMAR: [&str; 11] = [
+        "controlvm VM pause",
+        "controlvm VM poweroff",
+        "controlvm VM resume",
+        "controlvm VM setlinkstate2 off",
+        "controlvm VM setlinkstate2 on",
+        "list vms",
+        "showvminfo VM --machinereadable",
+        "snapshot VM restore NAME",
+        "snapshot VM take NAME",
+        "startvm VM --type headless",
+        "unregistervm VM --delete",
+    ];
+
+    #[test]
+    fn every_call_is_of_the_documented_grammar_and_no_other_is_made() {
+        let vm = VirtualBox;
+        let mut calls = vec![
+            vm.off("VM"),
+            vm.pause("VM"),
+            vm.resume("VM"),
+            vm.interfaces("VM"),
+            vm.set_link("VM", "2", true),
+            vm.set_link("VM", "2", false),
+            vm.link("VM", "2"),
+            vm.state("VM"),
+            vm.list(),
+            vm.save("VM", "NAME"),
+            vm.remove("VM"),
+        ];
+        calls.extend(vm.restore("VM", "NAME"));
+        assert!(vm.others().is_empty() && vm.changes().is_none(), "what they call is not in the list");
+        let calls: std::collections::BTreeSet<String> = calls.iter().map(Command::display).collect();
+        let expected = GRAMMAR.map(|call| format!("VBoxManage {call}"));
+        assert_eq!(calls, expected.into());
+    }
+
     #[test]
     fn states_and_names_are_read_from_what_vboxmanage_prints() {
         let printed =

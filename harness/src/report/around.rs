@@ -91,7 +91,9 @@ fn ended(event: &Event, summary: &Summary) -> Option<String> {
     let span = summary.spans.iter().find(bad)?;
     // What was violated is told by itself.
     let own = message.as_ref().filter(|message| !summary.violations.iter().any(|it| it.message == **message));
-    let message = own.map_or(String::new(), |message| format!(": {message}"));
+    // All that a program printed is at hand elsewhere.
+    let first = own.and_then(|message| message.lines().next()).map(|line| line.trim_end_matches(':'));
+    let message = first.map_or(String::new(), |message| format!(": {message}"));
     Some(format!("{verdict}: {}{message}", label(span.step, span.machine.as_deref(), &span.title)))
 }
 

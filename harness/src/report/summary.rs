@@ -223,9 +223,13 @@ impl Summary {
 
     /// Whether a notice was true only while the machines were there, and they are gone.
     pub(super) fn is_over(&self, notice: &str) -> bool {
-        let removed = |span: &Span| span.phase == Phase::CleanUp && span.title == REMOVE;
-        notice.starts_with(LOOK)
-            && self.spans.iter().any(|span| removed(span) && span.outcome == Verdict::Passed.into())
+        notice.starts_with(LOOK) && self.removed()
+    }
+
+    /// Whether all machines were removed.
+    pub(super) fn removed(&self) -> bool {
+        let removal = |span: &Span| span.phase == Phase::CleanUp && span.title == REMOVE;
+        self.spans.iter().any(|span| removal(span) && span.outcome == Verdict::Passed.into())
     }
 }
 

@@ -64,6 +64,8 @@ impl Body {
             if fit && let Some(ended) = self.on_left(&folder, provider, &options.vm_box).await {
                 return ended;
             }
+            // What is to be removed is nothing to leave, should that fail.
+            self.used(|used| (used.well, used.saved) = (false, false));
             self.discard(&folder).await?;
         }
         self.used(|used| *used = Used { made, ..Used::default() });

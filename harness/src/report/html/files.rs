@@ -57,6 +57,9 @@ pub(super) struct Config {
 /// A link into a log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Link {
+    /// Whether it is the log of one machine.
+    #[serde(skip)]
+    pub(super) machine: bool,
     pub(super) href: String,
     pub(super) label: String,
     /// How to read it where a browser does not show it.
@@ -92,7 +95,7 @@ impl Files {
         }
         let (name, packed) = place("events.jsonl");
         let read_by = packed.then(|| format!("quorate report {}", run.id));
-        let events = Link { href: href(&name), label: name, read_by };
+        let events = Link { machine: false, href: href(&name), label: name, read_by };
         let packed = packed || logs.iter().any(|log| log.packed);
         let (started, configs) = (run.started, configs.into_values().collect());
         Self { started, run: run.id.clone(), events, packed, logs, configs }
@@ -116,9 +119,9 @@ impl Files {
     }
 
     fn link(&self, log: &Log, at: f64) -> Link {
-        let read_by = self.read_by(log, at);
+        let (machine, read_by) = (log.machine.is_some(), self.read_by(log, at));
         if log.role == "pod-logs" {
-            return Link { href: log.href.clone(), label: log.path.clone(), read_by };
+            return Link { machine, href: log.href.clone(), label: log.path.clone(), read_by };
         }
         let moment = self.started + SignedDuration::from_millis((at * 1e3) as i64);
         let minutes: Vec<String> = (0..MINUTES)
@@ -129,10 +132,10 @@ impl Files {
             })
             .collect();
         if log.packed {
-            return Link { href: log.href.clone(), label: log.path.clone(), read_by };
+            return Link { machine, href: log.href.clone(), label: log.path.clone(), read_by };
         }
         let label = format!("{} at {}", log.path, moment.strftime("%H:%M"));
-        Link { href: format!("{}#:~:{}", log.href, minutes.join("&")), label, read_by }
+        Link { machine, href: format!("{}#:~:{}", log.href, minutes.join("&")), label, read_by }
     }
 
     fn read_by(&self, log: &Log, at: f64) -> Option<String> {

@@ -76,7 +76,7 @@ pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, miniji
         ticks => ticks(end),
         seed => seed(&history.events),
         started => began(&summary.run),
-        left => left(&summary.run),
+        left => left(&summary.run).or(summary.removed().then_some("all were removed")),
         scope => scope(&summary),
         end,
         style => Value::from_safe_string(STYLE.to_owned()),
@@ -238,7 +238,12 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let (machines, _) = cause::machines(events, summary, &cause);
     let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
     let invariant = cause.violation.map(|violation| violation.invariant.clone());
-    let logs = logs(files, &machines, from, cause.at, summary.verdict != Verdict::Failed);
+    let of_all = cause.span.is_some_and(|span| span.machine.is_none() && span.step.is_none());
+    let mut logs = logs(files, &machines, from, cause.at, summary.verdict != Verdict::Failed);
+    if of_all {
+        // What was done to all machines at once is told by the log of that, and after it by theirs.
+        logs.sort_by_key(|link| link.machine);
+    }
     let line = |invariant: &String| summary.always.iter().find(|it| it.invariant == *invariant).map(|it| it.line);
     Some(Failure {
         at: cause.at,
