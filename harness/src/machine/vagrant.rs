@@ -162,7 +162,7 @@ fn command(verb: &str) -> Command {
 
 /// Why a command of Vagrant's own failed, from what Vagrant printed last, in one line.
 pub fn why(tail: &[String]) -> Option<&str> {
-    tail.iter().find_map(|line| line.trim().strip_prefix("Stderr: "))
+    tail.iter().find_map(|line| line.trim().strip_prefix("Stderr: ")).map(|why| why.trim_end_matches('.'))
 }
 
 /// The machines that Vagrant says an action has failed on, from what it printed last.
@@ -180,7 +180,7 @@ mod tests {
     fn the_reason_is_what_the_command_said_that_vagrant_ran() {
         let tail = ["==> m: up", "Command: [\"docker\"]", "Stderr: docker: the name is in use.", "Run 'docker --help'"];
         let tail: Vec<String> = tail.iter().map(|line| (*line).to_owned()).collect();
-        assert_eq!((why(&tail), why(&tail[..2])), (Some("docker: the name is in use."), None));
+        assert_eq!((why(&tail), why(&tail[..2])), (Some("docker: the name is in use"), None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::span::{Outcome, Span};
 use super::summary::Summary;
 use super::told::{Line, Told, lines};
-use super::words::{FAULT, label, moment, time};
+use super::words::{FAULT, first_line, label, moment, time};
 
 /// How much is told of what happened before the cause and behind it, and of the work that was under way.
 const BEFORE: usize = 6;
@@ -92,8 +92,7 @@ fn ended(event: &Event, summary: &Summary) -> Option<String> {
     // What was violated is told by itself.
     let own = message.as_ref().filter(|message| !summary.violations.iter().any(|it| it.message == **message));
     // All that a program printed is at hand elsewhere.
-    let first = own.and_then(|message| message.lines().next()).map(|line| line.trim_end_matches(':'));
-    let message = first.map_or(String::new(), |message| format!(": {message}"));
+    let message = own.map_or(String::new(), |message| format!(": {}", first_line(message)));
     Some(format!("{verdict}: {}{message}", label(span.step, span.machine.as_deref(), &span.title)))
 }
 

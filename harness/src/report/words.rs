@@ -49,6 +49,12 @@ pub(super) fn left(run: &Run) -> Option<&'static str> {
     (!run.ended).then_some(LEFT)
 }
 
+/// The first line of a message, without what leads over to the output of a program below it.
+pub(super) fn first_line(message: &str) -> &str {
+    let line = message.trim_start().lines().next().unwrap_or_default().trim_end_matches(':');
+    line.strip_suffix("; its last output").unwrap_or(line)
+}
+
 /// A time that somebody set, as `90s`, `5m` or `2m30s`: as it is written in a scenario.
 pub(super) fn limit(seconds: f64) -> String {
     if seconds < 1.0 {

@@ -33,7 +33,7 @@ use super::cause::{self, Cause};
 use super::rows::{rows, scope};
 use super::span::{Outcome, Span};
 use super::told::tidy;
-use super::words::{began, left, limit, moment, phase, time, wall};
+use super::words::{began, first_line, left, limit, moment, phase, time, wall};
 use super::{History, Summary};
 use bands::{Band, bands};
 use chart::{Chart, chart};
@@ -213,7 +213,7 @@ fn told(reason: &str) -> (String, String) {
     if reason.len() <= SENTENCE {
         return (lines.join(" "), String::new());
     }
-    let first = lines.first().copied().unwrap_or_default().trim_end_matches(':');
+    let first = first_line(reason);
     match first.char_indices().nth(SENTENCE) {
         Some((end, _)) => (format!("{}…", &first[..end]), reason.to_owned()),
         None if lines.len() > 1 => (first.to_owned(), reason.to_owned()),
