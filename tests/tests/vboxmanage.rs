@@ -90,7 +90,8 @@ async fn is_seen(provider: &dyn Provider, vm: &Vm) -> Result<(), Failed> {
     expect(remains == [format!("VM {}", vm.name)], &format!("it is listed: {remains:?}"))
 }
 
-/// The tool understands what it is told, and says that it does not run.
+/// The tool finds the machine, and says that it does not run. It says so before it reads what is to be done, which its own
+/// synopsis has to have therefore.
 async fn is_not_done_to_a_machine_that_is_off(provider: &dyn Provider, vm: &Vm) -> Result<(), Failed> {
     let cancel = CancellationToken::new();
     for (what, done) in [
@@ -102,8 +103,27 @@ async fn is_not_done_to_a_machine_that_is_off(provider: &dyn Provider, vm: &Vm) 
     ] {
         let said = understood(what, done)?;
         expect(said.contains("is not currently running"), &format!("{what}: it is said that it does not run: {said}"))?;
+        is_in_synopsis(&vm.name, &said)?;
     }
     Ok(())
+}
+
+/// Whether `VBoxManage help controlvm` has the line of the call that an error names.
+fn is_in_synopsis(vm: &str, said: &str) -> Result<(), Failed> {
+    let before = format!("VBoxManage controlvm {vm} ");
+    let called = said.split(&before).nth(1).and_then(|rest| rest.split('`').next());
+    let called = called.ok_or_else(|| format!("the call is not named in {said}"))?;
+    // To have shown it ends with 1.
+    let shown = Command::new(TOOL).args(["help", "controlvm"]).output()?;
+    let synopsis = String::from_utf8_lossy(&shown.stdout);
+    let mut lines =
+        synopsis.lines().filter_map(|line| line.trim().strip_prefix("VBoxManage controlvm <uuid | vmname> "));
+    // Numbers of interfaces are N there, and choices stand in brackets.
+    let is_it = |line: &str| match line.strip_suffix(" <on | off>") {
+        Some(verb) => ["on", "off"].iter().any(|choice| called == format!("{} {choice}", verb.replace('N', "2"))),
+        None => called == line,
+    };
+    expect(lines.any(is_it), &format!("`controlvm VM {called}` is in the synopsis:\n{synopsis}"))
 }
 
 /// Without its kernel module it is put back, and cannot be started then. Where there is the module, it starts.
