@@ -34,6 +34,9 @@ use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
+/// What Vagrant printed while it removed the machines of a run, within the run's folder.
+pub const REMOVAL_LOG: &str = "logs/removal.log";
+
 /// How long four machines may take to come up. Containers take ten seconds.
 const UP: Duration = Duration::from_secs(600);
 /// How long a machine may take to shut down in order.
@@ -56,7 +59,7 @@ const DESTROY: Duration = Duration::from_secs(120);
 /// Removes all machines of a run, whose folder is `folder`, and whatever else its provider made for it. It does not matter
 /// how far any of them was made.
 pub async fn remove(provider: &dyn Provider, run: &str, folder: &Path) -> Result<(), ProviderError> {
-    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join("logs/removal.log"));
+    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join(REMOVAL_LOG));
     if vagrant.folder().join(".vagrant").exists() {
         // What Vagrant cannot remove, whatever hinders it, the sweep does.
         if let Err(error) = vagrant.destroy(DESTROY).await {
@@ -127,7 +130,7 @@ impl Fleet {
         self.vagrant.up(&[], self.patience(UP), cancel).await.map_err(|source| {
             let blamed = vagrant::blamed(source.tail());
             let on = if blamed.is_empty() { all.to_owned() } else { blamed.join(", ") };
-            let why = vagrant::why(source.tail()).map(|why| format!(": {why}")).unwrap_or_default();
+            let why = vagrant::why(source.tail()).map(|why| format!(": {why}\nin full")).unwrap_or_default();
             failed(&on, &format!("`vagrant up` failed{why}"))(source)
         })?;
         self.enter(cancel).await?;
@@ -166,6 +169,17 @@ impl Fleet {
             Ok(())
         });
         futures::future::try_join_all(logins).await.map(drop)
+    }
+
+    /// Records the state of every machine as far as it can be told.
+    pub async fn look(&self, cancel: &CancellationToken) {
+        let each = self.machines.keys().map(|name| async move {
+            match self.state(name, cancel).await {
+                Ok(observed) => self.tell(name, observed),
+                Err(error) => tracing::debug!(%error, "what became of {name} is not told"),
+            }
+        });
+        futures::future::join_all(each).await;
     }
 
     /// Records the state that a machine was seen in.

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio_util::sync::CancellationToken;
+
 use super::engine::Engine;
 use super::failure::{Failure, broken};
 use super::watchdog::Watchdog;
@@ -121,7 +123,12 @@ async fn judged(
 
 async fn bring_up(engine: &Engine) -> Result<SpanId, Failure> {
     let span = engine.recorder.span(Phase::BringUp, "bring the machines up", SpanOptions::default());
-    match engine.fleet.up(&engine.cancel).await {
+    let up = engine.fleet.up(&engine.cancel).await;
+    if up.is_err() {
+        // What became of each machine tells whoever reads why.
+        engine.fleet.look(&CancellationToken::new()).await;
+    }
+    match up {
         Ok(()) => {
             span.end(Verdict::Passed, None);
             Ok(span.id())

@@ -1,5 +1,6 @@
 //! Gathers what machines know of a run before they are removed: their journals, and the logs of their pods.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,11 +19,18 @@ const ENTRY: Duration = Duration::from_secs(15);
 /// Gathers from all machines at once into `machines/` of the run's `folder`. What could not be had is returned, one
 /// sentence each.
 pub(super) async fn gather(fleet: &Fleet, topology: &Topology, folder: &Path, recorder: &Recorder) -> Vec<String> {
-    let each = topology.machines.keys().map(|name| async move {
-        let result = machine(fleet, name, folder, recorder).await;
-        result.err().map(|error| format!("the evidence of {name} is not complete: {error}"))
-    });
-    futures::future::join_all(each).await.into_iter().flatten().collect()
+    let each = topology.machines.keys().map(|name| async move { (name, machine(fleet, name, folder, recorder).await) });
+    let mut gaps = Vec::new();
+    let mut absent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, result) in futures::future::join_all(each).await {
+        match result {
+            Ok(()) => {}
+            Err(Incomplete::Absent(proof)) => absent.entry(proof).or_default().push(name.as_str()),
+            Err(error) => gaps.push(format!("the evidence of {name} is not complete: {error}")),
+        }
+    }
+    gaps.extend(absent.iter().map(|(why, machines)| format!("there is no evidence of {}: {why}", machines.join(", "))));
+    gaps
 }
 
 async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Recorder) -> Result<(), Incomplete> {
@@ -35,8 +43,9 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
         Ok(())
     };
     let cancel = CancellationToken::new();
-    match fleet.state(name, &cancel).await?.state {
-        State::Absent => Ok(()),
+    let observed = fleet.state(name, &cancel).await?;
+    match observed.state {
+        State::Absent => Err(Incomplete::Absent(observed.proof)),
         State::Stopped | State::Paused => salvage().await,
         State::Running => {
             // One that a run which was cut short has started may take a while until it lets somebody in.
@@ -62,6 +71,8 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
 
 #[derive(Debug, thiserror::Error)]
 enum Incomplete {
+    #[error("it is absent ({0})")]
+    Absent(String),
     #[error(transparent)]
     Machine(#[from] MachineError),
     #[error(transparent)]

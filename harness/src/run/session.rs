@@ -11,6 +11,7 @@ use super::handover::Cluster;
 use super::store::{Alive, Folder, StoreError};
 use super::{Options, settings};
 use crate::event::{FORMAT, Phase, REMOVE, Verdict, What};
+use crate::machine::REMOVAL_LOG;
 use crate::plan::Plan;
 use crate::record::{Recorder, SpanOptions};
 use crate::scenario::Scenario;
@@ -127,6 +128,9 @@ fn recorded(recorder: &Recorder, ended: Result<(), Failure>) -> Result<(), Failu
 async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<(), Failure>) -> Result<(), Failure> {
     let span = recorder.span(Phase::CleanUp, if keep { "leave the machines" } else { REMOVE }, SpanOptions::default());
     let removed = if keep { folder.keep() } else { folder.remove().await };
+    if folder.path().join(REMOVAL_LOG).exists() {
+        recorder.log_file(REMOVAL_LOG, "log", None);
+    }
     match removed {
         Ok(()) => {
             span.end(Verdict::Passed, None);
