@@ -69,6 +69,14 @@ fn half_of_the_machines_are_removed_when_vagrant_fails_on_the_way() {
     let run = run.finish();
     run.assert(Verdict::Broken).because(&["`vagrant up` failed", "already in use", "vagrant.log"]).left_nothing(&bench);
     assert!(theirs.exists(), "the container of somebody else is gone");
+    for (file, told) in [
+        ("events.jsonl", "there is no evidence of master2: Vagrant has not made it"),
+        ("report.html", "There is none of master2: it was absent (Vagrant has not made it)."),
+        ("logs/removal.log", "Deleting the container"),
+    ] {
+        let text = std::fs::read_to_string(run.folder().join(file)).unwrap();
+        assert!(text.contains(told), "{file} does not say `{told}`{}", run.story());
+    }
 }
 
 #[test]

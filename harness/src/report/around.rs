@@ -89,8 +89,10 @@ fn ended(event: &Event, summary: &Summary) -> Option<String> {
     let What::SpanEnded { span, verdict, message, .. } = &event.what else { return None };
     let bad = |other: &&Span| other.id == *span && other.outcome != Outcome::Passed && !is_left(other);
     let span = summary.spans.iter().find(bad)?;
-    // What was violated is told by itself.
-    let own = message.as_ref().filter(|message| !summary.violations.iter().any(|it| it.message == **message));
+    // What was violated is told by itself, and the reason above.
+    let told =
+        |message: &str| summary.reason.ends_with(message) || summary.violations.iter().any(|it| it.message == message);
+    let own = message.as_ref().filter(|message| !told(message));
     // All that a program printed is at hand elsewhere.
     let message = own.map_or(String::new(), |message| format!(": {}", first_line(message)));
     Some(format!("{verdict}: {}{message}", label(span.step, span.machine.as_deref(), &span.title)))

@@ -47,6 +47,14 @@ impl<'a> Cause<'a> {
         format!("{what} {}{line}", moment_and_wall(&summary.run, self.at))
     }
 
+    /// The moment at which logs are to be read: that of the last fault before it, which what it shows follows from, unless it
+    /// is an invariant's violation, whose beginning is known.
+    pub(super) fn opens(&self, summary: &Summary) -> f64 {
+        let faults = summary.faults.iter().filter(|fault| !fault.heals && fault.begun <= self.at);
+        let last = faults.map(|fault| fault.begun).reduce(f64::max);
+        last.filter(|_| self.violation.is_none()).unwrap_or(self.at)
+    }
+
     /// What `quorate logs --around` takes for it.
     pub(super) fn around(&self) -> String {
         format!("{:.1}s", self.at)
@@ -187,6 +195,16 @@ mod tests {
             assert_eq!(cause(&events), expected);
         }
         assert_eq!(Cause::of(&Summary::of(&support::passed())), None);
+    }
+
+    #[test]
+    fn logs_are_read_from_the_last_fault_on_and_those_of_a_violation_from_its_beginning() {
+        let opens = |events: &[Event]| {
+            let summary = Summary::of(events);
+            Cause::of(&summary).unwrap().opens(&summary)
+        };
+        assert_eq!((opens(&support::failed()), opens(&support::violated())), (70.1, 142.9));
+        assert_eq!(opens(&support::interrupted()), 20.0, "nothing befell it");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::cause::{Cause, called, commands};
 use super::faults::{Entry, entries};
 use super::rows::{Row, rows, scope};
 use super::span::Outcome;
-use super::words::{began, label, left, limit, moment, time};
+use super::words::{began, blame, label, left, limit, moment, time};
 use super::{History, Summary};
 use crate::compare;
 use crate::comparison::Comparison;
@@ -27,6 +27,7 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
     let but = if regressed { ", but worse than its baseline allows" } else { "" };
     let mut text = format!("## {sign} {}: {}{but}\n\n", plain(&run.scenario), summary.verdict);
     text.push_str(&format!("**{}**\n\n", plain(&summary.reason)));
+    text.extend(blame(summary.verdict).map(|blame| format!("{blame}\n\n")));
     let caveats: Vec<String> = summary.caveats.iter().map(|it| format!("- Also: {}\n", plain(it))).collect();
     text.push_str(&caveats.concat());
     text.push_str(if caveats.is_empty() { "" } else { "\n" });

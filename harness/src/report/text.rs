@@ -14,7 +14,7 @@ use super::paint::Paint;
 use super::rows::{Row, rows, scope};
 use super::span::{Outcome, Step};
 pub use super::words::time;
-use super::words::{began, label, left, limit, mark, moment, numbered};
+use super::words::{began, blame, label, left, limit, mark, moment, numbered};
 use super::{History, Summary};
 
 /// The least that is left of a step's title on a narrow terminal.
@@ -135,6 +135,7 @@ pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Pat
     let verdict = summary.verdict;
     let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
     let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
+    lines.extend(blame(verdict).into_iter().flat_map(|blame| wrapped(blame, "  ", style.width)));
     lines.extend(wrapped(&summary.reason, "  ", style.width));
     lines.extend(summary.caveats.iter().flat_map(|it| wrapped(&format!("also: {it}"), "  ", style.width)));
     let cause = Cause::of(summary);

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::Phase;
+use crate::event::{Phase, Verdict};
 
 use super::span::Outcome;
 use super::summary::Run;
@@ -41,6 +41,16 @@ pub(super) fn began(run: &Run) -> String {
 /// A moment of a run with what the host's clock showed.
 pub(super) fn moment_and_wall(run: &Run, at: f64) -> String {
     format!("{} ({} UTC)", moment(at), wall(run.started, at, "%H:%M:%S"))
+}
+
+/// What a verdict blames, where it is not that all held.
+pub(super) fn blame(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Passed => None,
+        Verdict::Failed => Some("The cluster did not do what its scenario expects."),
+        Verdict::Broken => Some("Quorate or its host could not do their part: nothing is said of the cluster."),
+        Verdict::Interrupted => Some("The run was ended before its time: nothing is said of the cluster."),
+    }
 }
 
 /// What a log without an end leaves open, and who knows it.

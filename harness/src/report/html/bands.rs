@@ -1,8 +1,9 @@
 //! Faults as what they are to a reader: times that last from the fault to its healing.
 
+use crate::event::{Event, What};
 use crate::report::faults::is_momentary;
 use crate::report::summary::Fault;
-use crate::report::told::tidy;
+use crate::report::told::{begun, tidy};
 use crate::report::words::fault as called;
 
 use super::piece::Piece;
@@ -51,9 +52,23 @@ impl Band {
     }
 }
 
+/// What befalls a machine as a whole, and is over once it runs.
+const POWER: [&str; 3] = ["kill", "stop", "pause"];
+
+/// When a machine that a fault has switched off, or paused, was seen to run again.
+fn runs_again(events: &[Event], band: &Band) -> Option<f64> {
+    let states = events.iter().filter_map(|event| match &event.what {
+        What::Machine { machine, state, .. } if *machine == band.machine => {
+            Some((begun(event).unwrap_or(event.at), state == "running"))
+        }
+        _ => None,
+    });
+    let mut since = states.filter(|(at, _)| *at >= band.from).skip_while(|(_, runs)| *runs);
+    since.find(|(_, runs)| *runs).map(|(at, _)| at)
+}
+
 /// The faults that this undoes; of verbs that are not known here, all that befell the machine itself.
 fn undone_by(heal: &Fault, band: &Band) -> bool {
-    const POWER: [&str; 3] = ["kill", "stop", "pause"];
     let verb = band.verb.as_str();
     heal.machine == band.machine
         && match heal.verb.as_str() {
@@ -65,8 +80,9 @@ fn undone_by(heal: &Fault, band: &Band) -> bool {
         }
 }
 
-/// All faults, in the order in which they were begun. What heals nothing that is open is a fault of its own.
-pub(super) fn bands(faults: &[Fault], end: f64) -> Vec<Band> {
+/// All faults, in the order in which they were begun. What heals nothing that is open is a fault of its own. A machine that
+/// runs again is healed then, whenever a step that does that is done or given up.
+pub(super) fn bands(events: &[Event], faults: &[Fault], end: f64) -> Vec<Band> {
     let mut bands: Vec<Band> = Vec::new();
     for fault in faults {
         let mut heals = false;
@@ -91,6 +107,12 @@ pub(super) fn bands(faults: &[Fault], end: f64) -> Vec<Band> {
         if !fault.heals || !heals {
             let momentary = fault.heals || is_momentary(&fault.verb);
             bands.push(band(fault, if momentary { fault.at } else { end }, momentary));
+        }
+    }
+    for band in bands.iter_mut().filter(|band| POWER.contains(&band.verb.as_str())) {
+        if let Some(at) = runs_again(events, band).filter(|at| *at < band.to) {
+            (band.to, band.healed) = (at, true);
+            band.story.push_str(&format!(". It runs again at {at:.3} s"));
         }
     }
     bands.sort_by(|one, other| one.from.total_cmp(&other.from));
@@ -126,7 +148,7 @@ mod tests {
                 proof: "seen".to_owned(),
             })
             .collect();
-        bands(&faults, 99.0).into_iter().map(|it| (it.name, it.from, it.to, it.healed)).collect()
+        bands(&[], &faults, 99.0).into_iter().map(|it| (it.name, it.from, it.to, it.healed)).collect()
     }
 
     fn bar(name: &str, from: f64, to: f64, healed: bool) -> (String, f64, f64, bool) {
@@ -139,6 +161,22 @@ mod tests {
             drawn(&[("kill", "m1", "", false), ("kill", "m2", "", false), ("start", "m1", "", true)]),
             [bar("kill m1", 10.0, 12.5, true), bar("kill m2", 11.0, 99.0, false)]
         );
+    }
+
+    #[test]
+    fn a_machine_is_off_until_it_runs_however_long_the_step_that_starts_it_takes() {
+        let mut log = crate::report::support::Log::new("runs again");
+        log.befall(11.0, "kill", "m1", false);
+        for (at, state) in [(9.0, "running"), (11.0, "stopped"), (14.0, "running")] {
+            let (machine, state) = ("m1".to_owned(), state.to_owned());
+            log.add(at, What::Machine { machine, state, proof: String::new(), since: None });
+        }
+        log.befall(20.0, "start", "m1", true);
+        let events = log.finish();
+        let bands = bands(&events, &crate::report::Summary::of(&events).faults, 99.0);
+        assert_eq!(bands.len(), 1);
+        assert_eq!((bands[0].to, bands[0].healed), (14.0, true));
+        assert!(bands[0].story.contains("Healed: start m1") && bands[0].story.ends_with("runs again at 14.000 s"));
     }
 
     #[test]

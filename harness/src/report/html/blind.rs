@@ -1,6 +1,7 @@
 //! When nobody saw: what a watch tells of is not known while it is cut, whatever was seen of it last.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::check::names::{COMPONENT_LEASES, NODES, PODS};
 use crate::event::{Event, What};
@@ -53,28 +54,20 @@ fn watch(what: &What) -> Option<(&'static str, bool)> {
 
 /// The track, with what was not seen as that.
 pub(super) fn unseen(track: Track, cuts: &[&Cut], end: f64) -> Track {
-    if cuts.is_empty() {
-        return track;
-    }
-    let states = track.pieces(None, end);
-    let mut moments: Vec<f64> = states.iter().flat_map(|state| [state.from, state.to]).collect();
-    moments.extend(cuts.iter().flat_map(|cut| [cut.from, cut.to]));
-    moments.retain(|at| *at < end);
-    moments.sort_by(f64::total_cmp);
-    let mut track = Track::default();
-    for at in moments {
-        let state = states.iter().find(|state| (state.from..state.to).contains(&at));
-        let cut = cuts.iter().find(|cut| (cut.from..cut.to).contains(&at));
-        match (state, cut) {
-            (None, _) => track.turn(at, "", "", String::new()),
-            (Some(state), None) => track.turn(at, &state.class, &state.short, state.title.clone()),
-            (Some(state), Some(cut)) => {
-                let title = format!("not known, since the watch of {} is cut; last seen: {}", cut.of, state.title);
-                track.turn(at, "unknown", "not known", title);
-            }
-        }
-    }
-    track
+    let covers: Vec<_> = cuts.iter().map(|cut| (cut.from..cut.to, cut.of)).collect();
+    track.under(&covers, end, |state, of| {
+        let title = format!("not known, since the watch of {of} is cut; last seen: {}", state.title);
+        Some(("unknown", "not known".to_owned(), title))
+    })
+}
+
+/// The track of what the API tells of a machine, with what it still says while the machine is `off` as that: a range of
+/// time, and the state of the machine.
+pub(super) fn outdated(track: Track, off: &[(Range<f64>, String)], end: f64) -> Track {
+    track.under(off, end, |state, off| {
+        let title = format!("the API still says: {}; but the machine is {off}", state.title);
+        state.class.starts_with("up").then(|| ("outdated", format!("{}?", state.short), title))
+    })
 }
 
 #[cfg(test)]

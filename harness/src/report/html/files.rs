@@ -8,11 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::event::{Event, What};
+use crate::machine::REMOVAL_LOG;
 use crate::pack;
 use crate::report::summary::Run;
 
 /// How many minutes a link into a log tries, for a log that says nothing in the first.
 const MINUTES: i64 = 3;
+
+/// The role of what is no text.
+const ARCHIVE: &str = "pod-logs";
 
 /// The files of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,6 +42,10 @@ pub(super) struct Files {
 pub(super) struct Log {
     /// When it was begun, or gathered.
     pub(super) at: f64,
+    /// Where it was written.
+    #[serde(skip)]
+    was: String,
+    /// Where it lies.
     pub(super) path: String,
     pub(super) href: String,
     /// Whether it lies there compressed.
@@ -86,10 +94,10 @@ impl Files {
             let href = href(&name);
             match text {
                 Some(text) => drop(configs.insert(path.clone(), Config { path, href, text: text.clone() })),
-                None if logs.iter().any(|log| log.path == name) => {}
+                None if logs.iter().any(|log| log.was == path) => {}
                 None => {
                     let (role, machine) = (role.clone(), machine.clone());
-                    logs.push(Log { at: event.at, path: name, href, packed, role, machine });
+                    logs.push(Log { at: event.at, was: path, path: name, href, packed, role, machine });
                 }
             }
         }
@@ -101,14 +109,37 @@ impl Files {
         Self { started, run: run.id.clone(), events, packed, logs, configs }
     }
 
-    /// Where to read on about `machine` at a moment: its journal there, the logs of its pods, and, of the work that was
-    /// under way from `from` on, the logs that it began.
-    pub(super) fn about(&self, machine: Option<&str>, from: f64, at: f64) -> Vec<Link> {
+    /// Where to read on about `machine` at a moment: its journal, the logs of its pods, and, of the work that was under way
+    /// from `from` on, the logs that it began. They open at the moment `open`.
+    pub(super) fn about(&self, machine: Option<&str>, (from, at): (f64, f64), open: f64) -> Vec<Link> {
         let of_machine = |log: &&Log| log.machine.as_deref() == machine;
         let begun =
             self.logs.iter().filter(of_machine).filter(|log| log.role == "log" && (from..=at).contains(&log.at));
         let kept = self.logs.iter().filter(of_machine).filter(|log| log.role != "log" && machine.is_some());
-        begun.chain(kept).map(|log| self.link(log, at)).collect()
+        let mut logs: Vec<&Log> = begun.chain(kept).collect();
+        // What is in an archive is read after what is at hand.
+        logs.sort_by_key(|log| log.role == ARCHIVE);
+        logs.into_iter().map(|log| self.link(log, open)).collect()
+    }
+
+    /// What was printed while the machines were removed.
+    pub(super) fn removal(&self) -> Option<Link> {
+        let log = self.logs.iter().find(|log| log.was == REMOVAL_LOG)?;
+        let (href, label, read_by) = (log.href.clone(), log.path.clone(), self.read_by(log, log.at));
+        Some(Link { machine: false, href, label, read_by })
+    }
+
+    /// Whether there is any log of a machine.
+    pub(super) fn has(&self, machine: &str) -> bool {
+        self.logs.iter().any(|log| log.machine.as_deref() == Some(machine))
+    }
+
+    /// A text that names files by where they were written, with those that were compressed since as they lie there now.
+    pub(super) fn found(&self, text: &str) -> String {
+        let packed = self.logs.iter().filter(|log| log.packed);
+        packed.fold(text.to_owned(), |text, Log { was, path, .. }| {
+            text.replace(&format!("/{was})"), &format!("/{path}, compressed)"))
+        })
     }
 
     /// The journal of a machine at a moment.
@@ -120,7 +151,7 @@ impl Files {
 
     fn link(&self, log: &Log, at: f64) -> Link {
         let (machine, read_by) = (log.machine.is_some(), self.read_by(log, at));
-        if log.role == "pod-logs" {
+        if log.role == ARCHIVE {
             return Link { machine, href: log.href.clone(), label: log.path.clone(), read_by };
         }
         let moment = self.started + SignedDuration::from_millis((at * 1e3) as i64);
@@ -187,8 +218,8 @@ mod tests {
         log.file(50.0, "logs/m1/late.log", "log", Some("m1"), None);
         log.file(6.0, "rendered/m1/a.cfg", "config", Some("m1"), Some("old"));
         log.file(7.0, "rendered/m1/a.cfg", "config", Some("m1"), Some("new"));
-        log.file(90.0, "machines/m1/journal.txt", "journal", Some("m1"), None);
-        log.file(91.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
+        log.file(90.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
+        log.file(91.0, "machines/m1/journal.txt", "journal", Some("m1"), None);
         log.file(92.0, "machines/m2/journal.txt", "journal", Some("m2"), None);
         let events = log.finish();
         Files::of(&events, &Summary::of(&events).run, evidence)
@@ -205,12 +236,13 @@ mod tests {
     #[test]
     fn only_logs_of_the_machine_and_of_the_work_are_named() {
         let paths = |machine, from, at| -> Vec<String> {
-            let links = files().about(machine, from, at);
+            let links = files().about(machine, (from, at), at);
             links.into_iter().map(|link| link.label.split(' ').next().unwrap_or_default().to_owned()).collect()
         };
         assert_eq!(
             paths(Some("m1"), 4.0, 10.0),
-            ["logs/m1/init.log", "machines/m1/journal.txt", "machines/m1/pod-logs.tar.gz"]
+            ["logs/m1/init.log", "machines/m1/journal.txt", "machines/m1/pod-logs.tar.gz"],
+            "whichever was gathered first"
         );
         assert_eq!(paths(Some("m2"), 0.0, 99.0), ["machines/m2/journal.txt"]);
         assert_eq!(paths(None, 0.0, 99.0), Vec::<String>::new());
@@ -235,10 +267,11 @@ mod tests {
             "nothing opens it there"
         );
         assert_eq!(link.read_by.as_deref(), Some("quorate logs 20261123-0601-k3x9 m1 --around 70.5s"));
-        let read_by: Vec<_> = files.about(Some("m1"), 4.0, 10.0).into_iter().map(|link| link.read_by).collect();
+        let read_by: Vec<_> = files.about(Some("m1"), (4.0, 10.0), 10.0).into_iter().map(|link| link.read_by).collect();
         let journal = "quorate logs 20261123-0601-k3x9 m1 --around 10.0s".to_owned();
         assert_eq!(read_by, [Some("zcat logs/m1/init.log.gz".to_owned()), Some(journal), None]);
         assert_eq!(files.journal(Some("m2"), 70.5).unwrap().read_by, None, "it was not compressed");
+        assert_eq!(files.found("(all of it: /a/logs/m1/init.log)"), "(all of it: /a/logs/m1/init.log.gz, compressed)");
         assert!(files.packed && files.events.label == "events.jsonl.gz" && !files_in(None).packed);
     }
 

@@ -1,6 +1,7 @@
 //! One lane a machine: what it did, what befell it, and what the cluster thought of it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::report::span::Span;
 use crate::report::told::{Told, begun};
 
 use super::bands::Band;
-use super::blind::{Cut, cuts, unseen};
+use super::blind::{Cut, cuts, outdated, unseen};
 use super::piece::{Piece, Row, Track, stacked, thinned};
 
 /// A machine with all that is drawn of it.
@@ -58,15 +59,17 @@ pub(super) fn lanes(events: &[Event], spans: &[Span], bands: &[Band], end: f64) 
     }
     let cuts = cuts(events, watched);
     let lanes = tracks.into_iter().map(|(name, mut parts)| {
-        if let Some(track) = parts.remove(&Part::Machine) {
-            parts.insert(Part::Machine, cut_off(track, &name, bands, watched));
-        }
-        let mut rows: Vec<Row> = Vec::new();
-        for (part, track) in parts {
-            let cut: Vec<&Cut> = cuts.iter().filter(|cut| part.watch() == Some(cut.of)).collect();
-            let track = unseen(track, &cut, watched);
+        let machine = cut_off(parts.remove(&Part::Machine).unwrap_or_default(), &name, bands, watched);
+        let machine = machine.pieces(Some(&name), watched);
+        let off = off(&machine);
+        let mut rows = vec![Row { name: "machine".to_owned(), class: "machine".to_owned(), pieces: machine }];
+        for (part, mut track) in parts {
+            if let Some(of) = part.watch() {
+                let cut: Vec<&Cut> = cuts.iter().filter(|cut| cut.of == of).collect();
+                track = outdated(unseen(track, &cut, watched), &off, watched);
+            }
             let (label, class) = match part {
-                Part::Machine => ("machine".to_owned(), "machine"),
+                Part::Machine => continue,
                 Part::Node => ("node".to_owned(), "node"),
                 Part::Etcd => ("etcd".to_owned(), "etcd"),
                 Part::Api => ("API server".to_owned(), "api-server"),
@@ -135,32 +138,28 @@ fn is_observed(what: &What) -> bool {
 
 /// A machine that runs, and that others do not reach, is isolated or partitioned.
 fn cut_off(track: Track, name: &str, bands: &[Band], end: f64) -> Track {
-    let lasts = |band: &Band| band.cut_off().filter(|_| band.machine == name);
+    let mut bands: Vec<&Band> = bands.iter().filter(|band| band.machine == name).collect();
     // One whose cable is pulled is isolated, whatever its packet filter does.
-    let mut cut: Vec<(&Band, &str)> = bands.iter().filter_map(|band| Some((band, lasts(band)?))).collect();
-    cut.sort_by_key(|(band, _)| band.verb != "isolate");
-    if cut.is_empty() {
-        return track;
-    }
-    let states = track.pieces(None, end);
-    let mut moments: Vec<f64> = states.iter().map(|piece| piece.from).collect();
-    moments.extend(cut.iter().flat_map(|(band, _)| [band.from, band.to]).filter(|at| *at < end));
-    moments.sort_by(f64::total_cmp);
-    let mut track = Track::default();
-    for at in moments {
-        let Some(state) = states.iter().rev().find(|state| state.from <= at) else { continue };
-        match cut.iter().find(|(band, _)| (band.from..band.to).contains(&at)) {
-            Some((band, called)) if state.class == "up" => {
-                track.turn(at, "isolated", called, format!("{name}: {}", band.story));
-            }
-            _ => track.turn(at, &state.class, &state.short, state.title.clone()),
-        }
-    }
-    track
+    bands.sort_by_key(|band| band.verb != "isolate");
+    let covers = bands.into_iter().filter_map(|band| Some((band.from..band.to, (band, band.cut_off()?))));
+    track.under(&covers.collect::<Vec<_>>(), end, |state, (band, called)| {
+        let title = format!("{name}: {}", band.story);
+        (state.class == "up").then(|| ("isolated", (*called).to_owned(), title))
+    })
+}
+
+/// When a machine did not run, as far as that was seen, and what it was instead.
+fn off(machine: &[Piece]) -> Vec<(Range<f64>, String)> {
+    let off = machine.iter().filter(|piece| matches!(piece.class.as_str(), "down" | "paused"));
+    off.map(|piece| (piece.from..piece.to, piece.short.clone())).collect()
 }
 
 fn turn(tracks: &mut Tracks, told: &Told, event: &Event) {
-    let at = begun(event).unwrap_or(event.at);
+    let at = match &event.what {
+        // One that was never made was absent all along.
+        What::Machine { machine, state, .. } if state == "absent" && !is_seen(tracks, machine) => 0.0,
+        _ => begun(event).unwrap_or(event.at),
+    };
     let said = || told.say(&event.what).unwrap_or_default();
     let mut track = |machine: &str, part, class: &str, short: &str, title: String| {
         tracks.entry(machine.to_owned()).or_default().entry(part).or_default().turn(at, class, short, title);
@@ -170,7 +169,6 @@ fn turn(tracks: &mut Tracks, told: &Told, event: &Event) {
             let class = match state.as_str() {
                 "running" => "up",
                 "paused" => "paused",
-                "absent" => "",
                 _ => "down",
             };
             track(machine, Part::Machine, class, state, said());
@@ -233,6 +231,11 @@ fn turn(tracks: &mut Tracks, told: &Told, event: &Event) {
     }
 }
 
+/// Whether a machine was seen before.
+fn is_seen(tracks: &Tracks, machine: &str) -> bool {
+    tracks.get(machine).is_some_and(|parts| parts.contains_key(&Part::Machine))
+}
+
 /// Whether what is known of a workload on a node is of this pod.
 fn says(tracks: &Tracks, node: &str, owner: &str, pod: &str) -> bool {
     let track = tracks.get(node).and_then(|parts| parts.get(&Part::Pod(owner.to_owned())));
@@ -252,7 +255,7 @@ mod tests {
     /// The rows of a machine by their names.
     fn rows(events: &[Event], machine: &str) -> Vec<(String, Vec<Drawn>)> {
         let summary = Summary::of(events);
-        let (end, bands) = (summary.run.seconds, bands(&summary.faults, summary.run.seconds));
+        let (end, bands) = (summary.run.seconds, bands(events, &summary.faults, summary.run.seconds));
         let lane = lanes(events, &summary.spans, &bands, end).into_iter().find(|lane| lane.name == machine).unwrap();
         let drawn = |row: Row| (row.name, row.pieces.into_iter().map(|it| (it.from, it.to, it.class)).collect());
         lane.rows.into_iter().map(drawn).collect()
@@ -268,13 +271,14 @@ mod tests {
             row("node"),
             [
                 (47.0, 52.0, "down".to_owned()),
-                (52.0, 80.0, "up".to_owned()),
+                (52.0, 70.2, "up".to_owned()),
+                (70.2, 80.0, "outdated".to_owned()),
                 (80.0, 116.0, "unknown".to_owned()),
                 (116.0, 134.1, "down".to_owned()),
                 (134.1, 134.3, "up".to_owned())
             ]
         );
-        assert_eq!(row("faults"), [(70.1, 120.1, "fault".to_owned())]);
+        assert_eq!(row("faults"), [(70.1, 116.9, "fault".to_owned())]);
         assert_eq!(row("work").len(), 2);
     }
 
@@ -341,7 +345,7 @@ mod tests {
         log.add(9.0, What::Notice { message: String::new() });
         let events = log.finish();
         let summary = Summary::of(&events);
-        let bands = bands(&summary.faults, 9.0);
+        let bands = bands(&events, &summary.faults, 9.0);
         let lanes = lanes(&events, &summary.spans, &bands, 9.0);
         let drawn: Vec<_> = lanes[0].rows[0].pieces.iter().map(|it| (it.from, it.short.as_str())).collect();
         let way = "cut off one way";

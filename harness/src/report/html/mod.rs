@@ -15,6 +15,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base64::Engine;
@@ -33,7 +34,7 @@ use super::cause::{self, Cause};
 use super::rows::{rows, scope};
 use super::span::{Outcome, Span};
 use super::told::tidy;
-use super::words::{began, first_line, left, limit, moment, phase, time, wall};
+use super::words::{began, blame, first_line, left, limit, moment, phase, time, wall};
 use super::{History, Summary};
 use bands::{Band, bands};
 use chart::{Chart, chart};
@@ -76,7 +77,8 @@ pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, miniji
         ticks => ticks(end),
         seed => seed(&history.events),
         started => began(&summary.run),
-        left => left(&summary.run).or(summary.removed().then_some("all were removed")),
+        blame => blame(summary.verdict),
+        left => left(&summary.run).or(summary.removed().then_some("all that the run made were removed")),
         scope => scope(&summary),
         end,
         style => Value::from_safe_string(STYLE.to_owned()),
@@ -154,6 +156,8 @@ struct Page {
     moments: Vec<moments::Line>,
     left_out: usize,
     files: Files,
+    /// What was printed while the machines were removed.
+    removal: Option<Link>,
 }
 
 /// Where a run that did not pass went wrong.
@@ -168,17 +172,19 @@ struct Failure {
     title: String,
     around: Vec<(f64, String)>,
     logs: Vec<Link>,
-    /// Whether a browser can open any of them at that moment.
-    opened: bool,
+    /// The moment at which a browser opens them, if it can open any.
+    opened: Option<f64>,
+    /// Why there is none of a machine, a sentence each.
+    missing: Vec<String>,
     /// What to say at a terminal to read more.
     commands: Vec<String>,
 }
 
 impl Page {
     fn of(events: &[Event], summary: &Summary, end: f64, evidence: Option<&Path>) -> Self {
-        let (reason, details) = told(&summary.reason);
         let files = Files::of(events, &summary.run, evidence);
-        let bands = bands(&summary.faults, end);
+        let (reason, details) = told(&files.found(&summary.reason));
+        let bands = bands(events, &summary.faults, end);
         let (moments, left_out) = moments::moments(events, summary, &files);
         let text = scenario(events);
         let (steps, always) = (script::steps(events, summary, text), script::always(summary, text));
@@ -201,6 +207,7 @@ impl Page {
             always,
             moments,
             left_out,
+            removal: files.removal(),
             files,
         }
     }
@@ -235,11 +242,12 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
     let cause = Cause::of(summary)?;
     let step = cause.span.and_then(|span| span.step).and_then(|step| summary.steps.get(step));
     let from = cause.span.map_or(cause.at, |span| span.start);
+    let open = cause.opens(summary);
     let (machines, _) = cause::machines(events, summary, &cause);
     let title = |span: &Span| super::words::label(None, span.machine.as_deref(), &span.title);
     let invariant = cause.violation.map(|violation| violation.invariant.clone());
     let of_all = cause.span.is_some_and(|span| span.machine.is_none() && span.step.is_none());
-    let mut logs = logs(files, &machines, from, cause.at, summary.verdict != Verdict::Failed);
+    let mut logs = logs(files, &machines, (from, cause.at), open, summary.verdict != Verdict::Failed);
     if of_all {
         // What was done to all machines at once is told by the log of that, and after it by theirs.
         logs.sort_by_key(|link| link.machine);
@@ -252,19 +260,33 @@ fn failure(events: &[Event], summary: &Summary, files: &Files) -> Option<Failure
         step: step.map(|step| (step.step + 1, step.line)),
         title: cause.span.map_or_else(String::new, title),
         around: around(events, summary).into_iter().map(|moment| (moment.at, moment.text)).collect(),
-        opened: logs.iter().any(Link::opens),
+        opened: logs.iter().find(|link| link.opens()).map(|_| open),
         logs,
+        missing: missing(events, files),
         commands: cause::commands(events, summary, &cause, &summary.run.id),
     })
 }
 
 /// The logs of the work that was under way from a moment to another, and of the machines at the second. Those of all
 /// machines together that were begun by then, as Vagrant's, stand there where there is nothing else, or if they are asked for.
-fn logs(files: &Files, machines: &[String], from: f64, at: f64, of_all: bool) -> Vec<Link> {
-    let mut logs: Vec<Link> = machines.iter().flat_map(|machine| files.about(Some(machine), from, at)).collect();
+fn logs(files: &Files, machines: &[String], (from, at): (f64, f64), open: f64, of_all: bool) -> Vec<Link> {
+    let of = |machine| files.about(Some(machine), (from, at), open);
+    let mut logs: Vec<Link> = machines.iter().flat_map(|machine| of(machine)).collect();
     let from = if of_all || logs.is_empty() { 0.0 } else { from };
-    logs.extend(files.about(None, from, at));
+    logs.extend(files.about(None, (from, at), open));
     logs
+}
+
+/// Why there is no log of some machines: those that did not run when they were seen last.
+fn missing(events: &[Event], files: &Files) -> Vec<String> {
+    let mut seen: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for event in events {
+        if let What::Machine { machine, state, proof, .. } = &event.what {
+            seen.insert(machine, (state, proof));
+        }
+    }
+    let none = seen.into_iter().filter(|(machine, (state, _))| *state != "running" && !files.has(machine));
+    none.map(|(machine, (state, proof))| format!("There is none of {machine}: it was {state} ({proof}).")).collect()
 }
 
 fn phases(summary: &Summary, end: f64) -> Vec<Piece> {
@@ -287,7 +309,7 @@ fn phases(summary: &Summary, end: f64) -> Vec<Piece> {
 /// What is of no single machine: watches that were cut, and what was violated or noted.
 fn cluster(events: &[Event], summary: &Summary, end: f64) -> Vec<Row> {
     let watched = watched(events, &summary.spans, end);
-    let mut watches: std::collections::BTreeMap<&str, Track> = std::collections::BTreeMap::new();
+    let mut watches: BTreeMap<&str, Track> = BTreeMap::new();
     for event in events {
         let What::Watch { of, connected, error } = &event.what else { continue };
         let error = error.as_ref().map_or(String::new(), |error| format!(": {}", tidy(error)));

@@ -1,5 +1,7 @@
 //! The timeline's building blocks: pieces in rows, each from a moment of the run to another.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 /// Rows with more pieces than this are thinned out.
@@ -62,6 +64,36 @@ impl Track {
     /// What was said of the state that it is in.
     pub(super) fn told(&self) -> &str {
         self.changes.last().map_or("", |change| &change.title)
+    }
+
+    /// The same, where `covers` lie on its states with what `make` makes of a state under one: a class, what is written on
+    /// it, and all that is to be said. The first of several that lie on each other counts.
+    pub(super) fn under<T>(
+        self,
+        covers: &[(Range<f64>, T)],
+        end: f64,
+        make: impl Fn(&Piece, &T) -> Option<(&'static str, String, String)>,
+    ) -> Self {
+        if covers.is_empty() {
+            return self;
+        }
+        let states = self.pieces(None, end);
+        let mut moments: Vec<f64> = states.iter().map(|state| state.to).collect();
+        moments.extend(covers.iter().flat_map(|(lasts, _)| [lasts.start, lasts.end]));
+        moments.retain(|at| *at < end);
+        moments.extend(states.iter().map(|state| state.from));
+        moments.sort_by(f64::total_cmp);
+        let mut track = Self::default();
+        for at in moments {
+            let state = states.iter().find(|state| state.from == at || (state.from..state.to).contains(&at));
+            let cover = covers.iter().find(|(lasts, _)| lasts.contains(&at));
+            match (state, state.zip(cover).and_then(|(state, (_, cover))| make(state, cover))) {
+                (None, _) => track.turn(at, "", "", String::new()),
+                (Some(_), Some((class, short, title))) => track.turn(at, class, &short, title),
+                (Some(state), None) => track.turn(at, &state.class, &state.short, state.title.clone()),
+            }
+        }
+        track
     }
 
     /// Each state as a piece up to the next one, or to the `end` of what is known; one that came later is a moment.

@@ -30,14 +30,28 @@ fn work_on_no_machine_leads_to_the_log_that_all_share() {
     log.plan();
     log.file(0.3, "logs/vagrant.log", "log", None, None);
     let up = support::work(Phase::BringUp, "bring the machines up", 0.4, 60.0);
-    let message = "`vagrant up` failed";
+    let message = "m2: `vagrant up` failed";
+    for (machine, state, proof) in [("m1", "running", "started"), ("m2", "absent", "Vagrant has not made it")] {
+        let (machine, state, proof) = (machine.to_owned(), state.to_owned(), proof.to_owned());
+        log.add(60.0, What::Machine { machine, state, proof, since: None });
+    }
+    log.file(60.5, "machines/m1/journal.txt", "journal", Some("m1"), None);
     log.work(&support::Work { verdict: Verdict::Broken, message: Some(message), ..up });
+    log.work(&support::work(Phase::CleanUp, crate::event::REMOVE, 60.6, 61.5));
     log.file(61.0, "logs/removal.log", "log", None, None);
     log.end(62.0, Verdict::Broken, message);
     let page = page(log.finish());
     let (_, logs) = page.split_once("<h3>Logs</h3>").unwrap();
     let (logs, _) = logs.split_once("</div>").unwrap();
     assert!(logs.contains("vagrant.log") && !logs.contains("removal.log"), "{logs}");
+    assert!(logs.contains("There is none of m2: it was absent (Vagrant has not made it)."), "{logs}");
+    assert!(
+        page.contains(
+            r#"all that the run made were removed (<a href=".&#x2f;logs&#x2f;removal.log">logs&#x2f;removal.log</a>)"#
+        ),
+        "{page}"
+    );
+    assert!(page.contains(r#"title="machine m2 is absent (Vagrant has not made it). 0.000 s"#), "{page}");
 }
 
 #[test]

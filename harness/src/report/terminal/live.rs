@@ -11,7 +11,7 @@ use crate::event::{Event, SpanId, Verdict, What};
 use crate::report::paint::Paint;
 use crate::report::text::{cut, wrapped};
 use crate::report::told::Told;
-use crate::report::words::{label, limit, mark, numbered, phase, time};
+use crate::report::words::{first_line, label, limit, mark, numbered, phase, time};
 
 use super::state::{Running, State};
 
@@ -128,7 +128,9 @@ impl Live {
         let mark = self.paint.outcome(verdict.into(), mark(verdict.into()));
         let found = message.filter(|_| passed).map_or(String::new(), |message| self.paint.dim(&format!("  {message}")));
         self.line(&format!("  {mark} {} {:>8}{found}", self.called(&span), time(took)))?;
-        for line in message.filter(|_| !passed).iter().flat_map(|it| wrapped(it, "      ", Some(self.width))) {
+        // All that a program printed is told at the end.
+        let why = message.filter(|_| !passed).map(first_line);
+        for line in why.iter().flat_map(|it| wrapped(it, "      ", Some(self.width))) {
             self.line(&self.paint.outcome(verdict.into(), &line))?;
         }
         Ok(())

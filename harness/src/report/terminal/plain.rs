@@ -4,7 +4,7 @@ use std::io::{Result, Write};
 
 use crate::event::{Event, SpanId, Verdict, What};
 use crate::report::told::Told;
-use crate::report::words::{label, limit, mark, moment, phase, time};
+use crate::report::words::{first_line, label, limit, mark, moment, phase, time};
 
 use super::state::{Running, State};
 
@@ -103,7 +103,8 @@ impl Plain {
             return Ok(());
         }
         let word = if passed { String::new() } else { format!("{verdict}: ") };
-        let message = message.map_or(String::new(), |message| format!(": {message}"));
+        // All that a program printed is told at the end.
+        let message = message.map_or(String::new(), |message| format!(": {}", first_line(message)));
         line(out, at, &format!("{} {word}{} ({}){message}", mark(verdict.into()), called(&span), time(took)))
     }
 }
