@@ -47,17 +47,17 @@ impl<'a> Cause<'a> {
         format!("{what} {}{line}", moment_and_wall(&summary.run, self.at))
     }
 
-    /// The moment at which logs are to be read: that of the last fault before it, which what it shows follows from, unless it
-    /// is an invariant's violation, whose beginning is known.
+    /// The moment at which logs are to be read: that at which the cluster was last given a fault or healed of one before it,
+    /// which what it shows follows from, unless it is an invariant's violation, whose beginning is known.
     pub(super) fn opens(&self, summary: &Summary) -> f64 {
-        let faults = summary.faults.iter().filter(|fault| !fault.heals && fault.begun <= self.at);
+        let faults = summary.faults.iter().filter(|fault| fault.begun <= self.at);
         let last = faults.map(|fault| fault.begun).reduce(f64::max);
         last.filter(|_| self.violation.is_none()).unwrap_or(self.at)
     }
 
     /// What `quorate logs --around` takes for it.
-    pub(super) fn around(&self) -> String {
-        format!("{:.1}s", self.at)
+    pub(super) fn around(&self, summary: &Summary) -> String {
+        format!("{:.1}s", self.opens(summary))
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) fn commands(events: &[Event], summary: &Summary, cause: &Cause<'_>, r
     machines.truncate(if named == 0 { usize::MAX } else { named });
     machines.retain(|machine| gathered.contains(&machine.as_str()));
     machines.truncate(COMMANDS);
-    machines.iter().map(|machine| format!("quorate logs {run} {machine} --around {}", cause.around())).collect()
+    machines.iter().map(|machine| format!("quorate logs {run} {machine} --around {}", cause.around(summary))).collect()
 }
 
 fn is_gathered(event: &Event) -> bool {
@@ -175,7 +175,7 @@ mod tests {
     fn cause(events: &[Event]) -> (f64, String, String) {
         let summary = Summary::of(events);
         let cause = Cause::of(&summary).unwrap();
-        (cause.at, cause.span.map_or(String::new(), |span| span.title.clone()), cause.around())
+        (cause.at, cause.span.map_or(String::new(), |span| span.title.clone()), cause.around(&summary))
     }
 
     fn of(at: f64, title: &str, around: &str) -> (f64, String, String) {
@@ -186,11 +186,11 @@ mod tests {
     fn the_cause_is_what_the_reason_names() {
         let killed: Vec<_> = support::passed().into_iter().filter(|event| event.at < 100.0).collect();
         for (events, expected) in [
-            (support::failed(), of(160.5, "master2 is NotReady", "160.5s")),
+            (support::failed(), of(160.5, "master2 is NotReady", "70.1s")),
             (support::violated(), of(142.9, "master2 is NotReady", "142.9s")),
             (support::broken(), of(0.4, "look at the host", "0.4s")),
             (support::interrupted(), of(20.0, "kubeadm init", "20.0s")),
-            (killed, of(96.0, "master2 is NotReady", "96.0s")),
+            (killed, of(96.0, "master2 is NotReady", "70.1s")),
         ] {
             assert_eq!(cause(&events), expected);
         }
@@ -239,7 +239,7 @@ mod tests {
             commands(&events, &summary, &Cause::of(&summary).unwrap(), "RUN")
         };
         let all = ["balancer", "master1", "master2", "master3"];
-        assert_eq!(told(&all), ["quorate logs RUN master2 --around 160.5s"]);
+        assert_eq!(told(&all), ["quorate logs RUN master2 --around 70.1s"]);
         assert_eq!(told(&all[..2]).len(), 2, "of no machine that is named there is any");
         assert_eq!(told(&[]), Vec::<String>::new());
     }

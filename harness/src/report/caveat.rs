@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Event, Phase, What};
+use crate::event::{Event, Phase, Verdict, What};
 
 use super::api::Api;
 use super::faults::is_momentary;
-use super::span::{Outcome, Span};
-use super::summary::Fault;
+use super::span::{Outcome, Span, Step};
+use super::summary::{Fault, Notice};
 use super::told::begun;
 use super::words::{count, moment, time};
 
@@ -63,6 +63,12 @@ fn unwell(events: &[Event], to: f64) -> Vec<String> {
             (*since, *before) = (at, well);
         }
     }
+    // What is on a machine that was off meanwhile is not well since the machine runs again.
+    let started: BTreeMap<&str, f64> = last
+        .iter()
+        .filter(|((of, _), (_, runs))| *of == "machine" && *runs)
+        .map(|((_, it), (at, _))| (*it, *at))
+        .collect();
     let off = |machine: &str| last.get(&("machine", machine)).is_some_and(|(_, runs)| !runs);
     let sentence = |((of, machine), (since, well)): (&(&str, &str), &(f64, bool))| {
         let said = match *of {
@@ -72,9 +78,23 @@ fn unwell(events: &[Event], to: f64) -> Vec<String> {
             "etcd on" => "was not healthy",
             _ => "was not ready",
         };
-        (!well).then(|| format!("{of} {machine} {said} when the scenario ended, since {}", moment(*since)))
+        let since = match started.get(machine) {
+            Some(started) if started > since => format!("its machine was started at {}", moment(*started)),
+            _ => format!("since {}", moment(*since)),
+        };
+        (!well).then(|| format!("{of} {machine} {said} when the scenario ended, {since}"))
     };
     last.iter().filter_map(sentence).collect()
+}
+
+/// What the plan said beforehand of the line of the step that failed.
+pub(super) fn foreseen(verdict: Verdict, notices: &[Notice], steps: &[Step], spans: &[Span]) -> Vec<String> {
+    let failed = steps.iter().find(|step| verdict == Verdict::Failed && step.outcome == Outcome::Failed);
+    let Some(failed) = failed else { return Vec::new() };
+    let begun = spans.iter().map(|span| span.start).fold(f64::INFINITY, f64::min);
+    let of_it = format!("line {} ", failed.line);
+    let planned = notices.iter().filter(|notice| notice.at <= begun && notice.message.starts_with(&of_it));
+    planned.map(|notice| format!("the plan says that {}", notice.message)).collect()
 }
 
 /// What went wrong while cleaning up.
@@ -90,7 +110,6 @@ pub(super) fn cleaning(spans: &[Span]) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Verdict;
     use crate::report::Summary;
     use crate::report::support::Log;
 
@@ -134,6 +153,38 @@ mod tests {
         };
         assert!(told(false).contains("after the last fault"), "{}", told(false));
         assert!(!told(true).contains("after the last fault"), "{}", told(true));
+    }
+
+    #[test]
+    fn what_is_on_a_machine_that_was_off_is_not_well_since_it_was_started() {
+        let mut log = Log::new("started");
+        log.step(0, "start m1", (10.0, 20.0), Verdict::Passed, "");
+        let error = Some("no answer".to_owned());
+        log.add(11.0, What::Readyz { machine: "m1".to_owned(), ready: false, status: None, error });
+        for (at, state) in [(10.5, "stopped"), (18.0, "running")] {
+            let (machine, state, proof) = ("m1".to_owned(), state.to_owned(), String::new());
+            log.add(at, What::Machine { machine, state, proof, since: None });
+        }
+        log.end(21.0, Verdict::Passed, "everything that was expected held");
+        assert_eq!(
+            Summary::of(&log.finish()).caveats,
+            ["the API server on m1 was not ready when the scenario ended, its machine was started at 18.0 s"]
+        );
+    }
+
+    #[test]
+    fn a_step_that_fails_as_the_plan_foresaw_says_so() {
+        let caveats = |line: u32| {
+            let mut log = Log::new("foreseen");
+            log.add(0.0, What::StepPlanned { step: 0, title: "wait".to_owned(), line, deadline: None });
+            let message = "line 8 expects health while m1 is down since line 7".to_owned();
+            log.add(0.1, What::Notice { message });
+            log.step(0, "wait", (10.0, 20.0), Verdict::Failed, "m1 is not Ready");
+            log.end(21.0, Verdict::Failed, "m1 is not Ready");
+            Summary::of(&log.finish()).caveats
+        };
+        assert_eq!(caveats(8), ["the plan says that line 8 expects health while m1 is down since line 7"]);
+        assert_eq!(caveats(80), Vec::<String>::new());
     }
 
     #[test]

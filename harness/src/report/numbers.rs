@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Phase, What};
 
-use super::span::Span;
+use super::span::{Outcome, Span};
 use super::summary::Fault;
 use super::words::rounded;
 
@@ -90,7 +90,7 @@ pub(super) fn numbers(events: &[Event], spans: &[Span], faults: &[Fault], ended:
     if let Some(fault) = faults.iter().find(|fault| !fault.heals) {
         numbers.push(whole(Name::CommandToFirstFault, fault.begun));
     }
-    if let Some((start, end)) = phase(spans, Phase::BringUp) {
+    if let Some((start, end)) = brought_up(spans) {
         numbers.push(whole(Name::BringUp, end - start));
     }
     for (index, fault) in faults.iter().enumerate() {
@@ -114,8 +114,14 @@ pub(super) fn numbers(events: &[Event], spans: &[Span], faults: &[Fault], ended:
     numbers
 }
 
+/// When the bring-up began and ended, if it did all that it is for.
+pub(super) fn brought_up(spans: &[Span]) -> Option<(f64, f64)> {
+    let mut of_it = spans.iter().filter(|span| span.phase == Phase::BringUp);
+    of_it.all(|span| span.outcome == Outcome::Passed).then(|| phase(spans, Phase::BringUp))?
+}
+
 /// When a phase began and ended, if all of its spans ended.
-pub(super) fn phase(spans: &[Span], phase: Phase) -> Option<(f64, f64)> {
+fn phase(spans: &[Span], phase: Phase) -> Option<(f64, f64)> {
     let of_phase = || spans.iter().filter(|span| span.phase == phase);
     let start = of_phase().map(|span| span.start).reduce(f64::min)?;
     let ends: Option<Vec<f64>> = of_phase().map(|span| span.end).collect();

@@ -11,9 +11,9 @@ use crate::event::{Event, INTERRUPTED, LOOK, Phase, REMOVE, Verdict, What};
 
 use super::always::{Always, always};
 use super::api::{Api, api};
-use super::caveat::{allowed, cleaning};
+use super::caveat::{allowed, cleaning, foreseen};
 use super::critical::{CriticalPath, path};
-use super::numbers::{Number, numbers, phase};
+use super::numbers::{Number, brought_up, numbers};
 use super::observed::{Observed, observed};
 use super::span::{Span, Step, spans, steps};
 use super::told::begun;
@@ -182,24 +182,26 @@ impl Summary {
             span.critical = whole.links.iter().any(|link| link.span == span.id);
         }
         let reason = facts.reason();
-        let (from, to) = extent(&spans, end);
-        let api = api(events, from, to);
         let verdict = facts.verdict.unwrap_or(Verdict::Interrupted);
+        let (from, to) = extent(&spans, verdict, end);
+        let api = api(events, from, to);
+        let steps = steps(events, &spans);
         let mut caveats = Vec::new();
         if verdict == Verdict::Passed {
             caveats = allowed(events, &facts.faults, api.as_ref(), to);
         }
+        caveats.extend(foreseen(verdict, &facts.notices, &steps, &spans));
         caveats.extend(cleaning(&spans).filter(|caveat| !caveat.ends_with(&reason)));
         Self {
             verdict,
             reason,
             always: always(events, &facts.violations),
-            steps: steps(events, &spans),
+            steps,
             api,
             caveats,
             observed: observed(events, from, to),
             numbers: numbers(events, &spans, &facts.faults, facts.run.ended.then_some(end)),
-            bring_up: phase(&spans, Phase::BringUp).map(|(from, to)| path(&spans, from, to)),
+            bring_up: brought_up(&spans).map(|(from, to)| path(&spans, from, to)),
             whole,
             spans,
             run: facts.run,
@@ -233,13 +235,15 @@ impl Summary {
     }
 }
 
-/// From when to when the cluster is judged by what clients of it met: as long as steps ran, or, where none did, until the run
-/// was cleaned up.
-fn extent(spans: &[Span], end: f64) -> (f64, f64) {
+/// From when to when the cluster is judged by what clients of it met: as long as steps ran, or, where none did or they were
+/// interrupted, until the run was cleaned up.
+fn extent(spans: &[Span], verdict: Verdict, end: f64) -> (f64, f64) {
     let of = |phase| spans.iter().filter(move |span: &&Span| span.phase == phase);
-    let Some(from) = of(Phase::Scenario).map(|span| span.start).reduce(f64::min) else {
-        return (0.0, of(Phase::CleanUp).map(|span| span.start).fold(end, f64::min));
-    };
+    let cleaned = of(Phase::CleanUp).map(|span| span.start).fold(end, f64::min);
+    let Some(from) = of(Phase::Scenario).map(|span| span.start).reduce(f64::min) else { return (0.0, cleaned) };
+    if verdict == Verdict::Interrupted {
+        return (from, cleaned);
+    }
     (from, of(Phase::Scenario).map(|span| span.end.unwrap_or(end)).fold(0.0, f64::max))
 }
 
@@ -394,6 +398,21 @@ mod tests {
             summary.reason,
             "interrupted at 79.5 s by Ctrl-C or another signal; the log ends after 79.5 s, before the run's end"
         );
+    }
+
+    #[test]
+    fn what_was_not_answered_when_a_run_was_interrupted_counts_until_it_was_cleaned_up() {
+        let api = |verdict| {
+            let mut log = support::Log::new("unanswered");
+            log.step(0, "start m1", (10.0, 20.0), Verdict::Interrupted, "");
+            log.sample(12.0, true, 4.0);
+            log.sample(20.1, false, 7900.0);
+            log.work(&support::work(Phase::CleanUp, REMOVE, 20.2, 25.0));
+            log.end(26.0, verdict, "");
+            let api = Summary::of(&log.finish()).api.unwrap();
+            (api.failed, api.longest_outage)
+        };
+        assert_eq!((api(Verdict::Interrupted), api(Verdict::Failed)), ((1, 8.0), (0, 0.0)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How what happened is told, in one line each: members of etcd by their machines, without noise, and nothing twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -33,7 +33,7 @@ pub(super) struct Line<'a> {
     pub(super) what: &'a What,
 }
 
-/// The watches that were cut by the same error in a row.
+/// The watches that were cut by the same error in a row. Tries to take them up fail after that, for whatever reason.
 #[derive(Debug)]
 struct Cut {
     /// The place of its line.
@@ -42,6 +42,8 @@ struct Cut {
     error: Option<String>,
     times: usize,
     until: f64,
+    /// Those that are not back yet.
+    open: BTreeSet<String>,
 }
 
 impl Cut {
@@ -63,15 +65,20 @@ pub(super) fn lines<'a>(told: &mut Told, events: impl Iterator<Item = &'a Event>
     let mut lines: Vec<Line<'a>> = Vec::new();
     let mut cuts: Vec<Cut> = Vec::new();
     for event in events {
+        if let What::Watch { of, connected: true, .. } = &event.what {
+            for cut in &mut cuts {
+                cut.open.remove(of);
+            }
+        }
         let What::Watch { of, connected: false, error } = &event.what else {
             let text = told.describe(event);
             lines.extend(text.map(|text| Line { at: begun(event).unwrap_or(event.at), text, what: &event.what }));
             continue;
         };
-        let same = |cut: &&mut Cut| cut.error == *error && event.at - cut.until <= NEWS;
+        let same = |cut: &&mut Cut| cut.open.contains(of) || cut.error == *error && event.at - cut.until <= NEWS;
         let Some(cut) = cuts.iter_mut().rev().find(same) else {
             let (line, watches, error) = (lines.len(), vec![of.clone()], error.clone());
-            let cut = Cut { line, watches, error, times: 1, until: event.at };
+            let cut = Cut { line, watches, error, times: 1, until: event.at, open: BTreeSet::from([of.clone()]) };
             lines.push(Line { at: event.at, text: cut.text(), what: &event.what });
             cuts.push(cut);
             continue;
@@ -79,6 +86,7 @@ pub(super) fn lines<'a>(told: &mut Told, events: impl Iterator<Item = &'a Event>
         if !cut.watches.contains(of) {
             cut.watches.push(of.clone());
         }
+        cut.open.insert(of.clone());
         (cut.times, cut.until) = (cut.times + 1, event.at);
         lines[cut.line].text = cut.text();
     }
@@ -260,10 +268,13 @@ mod tests {
                 log.add(at, What::Watch { of: of.to_owned(), connected: false, error });
             }
         }
+        log.watch(70.0, "pods", Some("another reason"));
+        log.watch(80.0, "pods", None);
         log.add(90.0, What::Watch { of: "pods".to_owned(), connected: false, error: None });
         assert_eq!(
             told(log),
-            ["54.5 2 watches were cut (nodes, pods): refused × 20 until 63.5 s", "90.0 the watch of pods was cut"]
+            ["54.5 2 watches were cut (nodes, pods): refused × 21 until 70.0 s", "90.0 the watch of pods was cut"],
+            "it was back in between"
         );
     }
 

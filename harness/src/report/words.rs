@@ -48,8 +48,8 @@ pub(super) fn blame(verdict: Verdict) -> Option<&'static str> {
     match verdict {
         Verdict::Passed => None,
         Verdict::Failed => Some("The cluster did not do what its scenario expects."),
-        Verdict::Broken => Some("Quorate or its host could not do their part: nothing is said of the cluster."),
-        Verdict::Interrupted => Some("The run was ended before its time: nothing is said of the cluster."),
+        Verdict::Broken => Some("Quorate or its host could not do their part: the cluster was not judged."),
+        Verdict::Interrupted => Some("The run was ended before its time: the cluster was not judged."),
     }
 }
 

@@ -56,10 +56,15 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
             };
             let save = async |command: Command, file: &str, role: &str| {
                 let to = folder.join(&own).join(file);
-                let command = command.label(format!("reading {file} of {name}")).stdout_to(to).deadline(deadline);
+                let command = command.label(format!("reading {file} of {name}")).stdout_to(&to).deadline(deadline);
                 command.run_async(&cancel).await?;
-                tell(file, role);
-                Ok::<_, ProcessError>(())
+                // Before a machine is a node it has no pods.
+                if to.metadata()?.len() == 0 {
+                    std::fs::remove_file(&to)?;
+                } else {
+                    tell(file, role);
+                }
+                Ok::<_, Incomplete>(())
             };
             let journal = save(way.script(include_str!("journal.sh"), &[]), "journal.txt", "journal");
             let pods = save(way.script(include_str!("pod-logs.sh"), &[]), "pod-logs.tar.gz", "pod-logs");

@@ -12,11 +12,15 @@ use crate::machine::REMOVAL_LOG;
 use crate::pack;
 use crate::report::summary::Run;
 
-/// How many minutes a link into a log tries, for a log that says nothing in the first.
+/// How many seconds a link into a log tries, and then how many minutes, for a log that says nothing in the first.
+const SECONDS: i64 = 3;
 const MINUTES: i64 = 3;
 
 /// The role of what is no text.
 const ARCHIVE: &str = "pod-logs";
+
+/// The file of what was on the disk of a machine that could not be entered, its journal among it.
+const SALVAGED: &str = "/var-log.tar";
 
 /// The files of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,6 +76,13 @@ pub(super) struct Link {
     pub(super) label: String,
     /// How to read it where a browser does not show it.
     pub(super) read_by: Option<String>,
+}
+
+impl Log {
+    /// Whether it was taken from the disk of a machine that was off.
+    fn is_salvaged(&self) -> bool {
+        self.was.ends_with(SALVAGED)
+    }
 }
 
 impl Link {
@@ -142,11 +153,12 @@ impl Files {
         })
     }
 
-    /// The journal of a machine at a moment.
+    /// The journal of a machine at a moment, or what was salvaged from its disk.
     pub(super) fn journal(&self, machine: Option<&str>, at: f64) -> Option<Link> {
         let machine = machine?;
-        let journal = |log: &&Log| log.role == "journal" && log.machine.as_deref() == Some(machine);
-        self.logs.iter().find(journal).map(|log| self.link(log, at))
+        let mut logs = self.logs.iter().filter(|log| log.machine.as_deref() == Some(machine));
+        let log = logs.clone().find(|log| log.role == "journal").or_else(|| logs.find(|log| log.is_salvaged()))?;
+        Some(self.link(log, at))
     }
 
     fn link(&self, log: &Log, at: f64) -> Link {
@@ -155,22 +167,22 @@ impl Files {
             return Link { machine, href: log.href.clone(), label: log.path.clone(), read_by };
         }
         let moment = self.started + SignedDuration::from_millis((at * 1e3) as i64);
-        let minutes: Vec<String> = (0..MINUTES)
-            .map(|later| {
-                let minute = moment + SignedDuration::from_mins(later);
-                // A hyphen that is not escaped has a meaning of its own there.
-                format!("text={}", minute.strftime("%Y%%2D%m%%2D%dT%H%%3A%M"))
-            })
-            .collect();
+        // A hyphen that is not escaped has a meaning of its own there.
+        let text = |moment: Timestamp, format: &str| format!("text={}", moment.strftime(format));
+        let seconds =
+            (0..SECONDS).map(|later| text(moment + SignedDuration::from_secs(later), "%Y%%2D%m%%2D%dT%H%%3A%M%%3A%S"));
+        let minutes =
+            (0..MINUTES).map(|later| text(moment + SignedDuration::from_mins(later), "%Y%%2D%m%%2D%dT%H%%3A%M"));
+        let moments: Vec<String> = seconds.chain(minutes).collect();
         if log.packed {
             return Link { machine, href: log.href.clone(), label: log.path.clone(), read_by };
         }
-        let label = format!("{} at {}", log.path, moment.strftime("%H:%M"));
-        Link { machine, href: format!("{}#:~:{}", log.href, minutes.join("&")), label, read_by }
+        let label = format!("{} at {}", log.path, moment.strftime("%H:%M:%S"));
+        Link { machine, href: format!("{}#:~:{}", log.href, moments.join("&")), label, read_by }
     }
 
     fn read_by(&self, log: &Log, at: f64) -> Option<String> {
-        log.packed.then(|| match &log.machine {
+        (log.packed || log.is_salvaged()).then(|| match &log.machine {
             Some(machine) if log.role != "log" => format!("quorate logs {} {machine} --around {at:.1}s", self.run),
             _ => format!("zcat {}", log.path),
         })
@@ -221,16 +233,21 @@ mod tests {
         log.file(90.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
         log.file(91.0, "machines/m1/journal.txt", "journal", Some("m1"), None);
         log.file(92.0, "machines/m2/journal.txt", "journal", Some("m2"), None);
+        log.file(93.0, "machines/m3/var-log.tar", "pod-logs", Some("m3"), None);
         let events = log.finish();
         Files::of(&events, &Summary::of(&events).run, evidence)
     }
 
     #[test]
-    fn links_lead_to_the_minute_of_the_moment_and_to_those_after_it() {
+    fn links_lead_to_the_second_of_the_moment_or_to_its_minute_and_to_those_after_it() {
         let link = files().journal(Some("m1"), 70.5).unwrap();
-        assert_eq!(link.label, "machines/m1/journal.txt at 06:02");
-        let minutes = "text=2026%2D11%2D23T06%3A02&text=2026%2D11%2D23T06%3A03&text=2026%2D11%2D23T06%3A04";
-        assert_eq!(link.href, format!("./machines/m1/journal.txt#:~:{minutes}"));
+        assert_eq!(link.label, "machines/m1/journal.txt at 06:02:44");
+        let texts = ["T06%3A02%3A44", "T06%3A02%3A45", "T06%3A02%3A46", "T06%3A02", "T06%3A03", "T06%3A04"];
+        let texts = texts.map(|text| format!("text=2026%2D11%2D23{text}")).join("&");
+        assert_eq!(link.href, format!("./machines/m1/journal.txt#:~:{texts}"));
+        let link = files().journal(Some("m3"), 70.5).unwrap();
+        assert_eq!(link.href, "./machines/m3/var-log.tar");
+        assert_eq!(link.read_by.as_deref(), Some("quorate logs 20261123-0601-k3x9 m3 --around 70.5s"));
     }
 
     #[test]

@@ -77,8 +77,10 @@
     if (journal) {
       const link = document.createElement("a");
       const packed = "packed" in journal.dataset;
-      const minutes = [0, 1, 2].map((later) => new Date(data.start + at * 1000 + later * 60000).toISOString().slice(0, 16));
-      const fragment = minutes.map((minute) => "text=" + minute.replaceAll("-", "%2D").replaceAll(":", "%3A")).join("&");
+      // As the links of the page: its second and those after it, then its minute.
+      const text = (later, length) => new Date(data.start + at * 1000 + later * 1000).toISOString().slice(0, length);
+      const moments = [text(0, 19), text(1, 19), text(2, 19), text(0, 16), text(60, 16), text(120, 16)];
+      const fragment = moments.map((minute) => "text=" + minute.replaceAll("-", "%2D").replaceAll(":", "%3A")).join("&");
       link.href = journal.getAttribute("href") + (packed ? "" : `#:~:${fragment}`);
       link.textContent = packed ? `journal of ${machine}, compressed` : `journal of ${machine} at this moment`;
       said.append(" ", link);
