@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::run::{load_options, planned, tell};
 use crate::machine::provider;
 use crate::plan;
-use crate::scenario::{format_duration, format_size};
+use crate::plan::outline::Outline;
 
 /// Prints what a run of a scenario would do, and touches nothing.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Says as well what this provider cannot do on this host: virtualbox, libvirt or docker.
     #[arg(long, env = "QUORATE_PROVIDER", value_name = "NAME")]
     provider: Option<String>,
+    /// Prints it for programs; `quorate schema plan` describes it.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
@@ -41,40 +44,14 @@ pub(crate) async fn run(args: Args) -> ExitCode {
             return ExitCode::from(2);
         }
     }
+    let outline = Outline::of(&scenario, &plan);
     let mut out = anstream::stdout();
-    let topology = &scenario.topology;
-    let version = topology.kubernetes.version.as_deref().unwrap_or("whatever the first source has");
-    let _ = writeln!(
-        out,
-        "{}\n\nmachines ({}, on {}; Kubernetes: {version})",
-        scenario.name, topology.name, topology.network
-    );
-    for machine in topology.machines.values() {
-        let role = format!("{:?}", machine.role).to_lowercase();
-        let (ip, cpus, memory) = (machine.ip.to_string(), machine.cpus, format_size(machine.memory));
-        let _ = writeln!(out, "  {:<12} {role:<9} {ip:<15} {cpus} cpus, {memory}", machine.name);
+    let written = match args.json {
+        true => serde_json::to_string_pretty(&outline).map_err(Into::into).and_then(|text| writeln!(out, "{text}")),
+        false => write!(out, "{outline}"),
+    };
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => super::complain(&error.to_string()),
     }
-    let _ = writeln!(out, "load balancer: {}", topology.load_balancer);
-    let _ = writeln!(out, "workload: {}", topology.workload);
-    if !scenario.always.is_empty() {
-        let _ = writeln!(out, "\nalways, from the first expectation that holds");
-    }
-    for always in &scenario.always {
-        let _ = writeln!(out, "  {} (line {})", always.invariant, always.line);
-    }
-    let _ = writeln!(out, "\nsteps");
-    for (index, step) in plan.steps.iter().enumerate() {
-        let _ = writeln!(
-            out,
-            "  {:>2}. {} (line {}, at most {})",
-            index + 1,
-            step.title,
-            step.line,
-            format_duration(step.deadline)
-        );
-    }
-    for note in &plan.notes {
-        let _ = writeln!(out, "\nnote: {note}");
-    }
-    ExitCode::SUCCESS
 }

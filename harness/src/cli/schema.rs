@@ -9,7 +9,7 @@ use crate::report::schema;
 use crate::scenario::{FileKind, schema_text};
 
 /// Prints the JSON Schema of a kind of files: of scenarios, topologies and baselines for editors, of reports and of
-/// what doctor prints for programs.
+/// what doctor and plan print for programs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The kind of files.
@@ -24,6 +24,7 @@ enum Kind {
     Report,
     Baseline,
     Doctor,
+    Plan,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Kind::Report => schema::report(),
         Kind::Baseline => schema::baseline(),
         Kind::Doctor => schema::doctor(),
+        Kind::Plan => schema::plan(),
     };
     match anstream::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

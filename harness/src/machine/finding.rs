@@ -96,7 +96,7 @@ impl Needs {
         Self {
             topology: topology.name.clone(),
             network: topology.network,
-            memory: topology.machines.values().map(|machine| machine.memory).sum(),
+            memory: topology.memory(),
             machines: topology.machines.len(),
         }
     }

@@ -3,6 +3,7 @@
 //! A plan exists only of a scenario that makes sense step by step: a machine that is off is not switched off again.
 
 mod able;
+pub mod outline;
 mod walk;
 mod words;
 

@@ -6,6 +6,7 @@ use super::Summary;
 use super::json::Report;
 use crate::compare::baseline::Baseline;
 use crate::machine::doctor::Examination;
+use crate::plan::outline::Outline;
 
 /// The text of the schema of `report.json`.
 pub fn report() -> String {
@@ -20,6 +21,11 @@ pub fn baseline() -> String {
 /// The text of the schema of what `quorate doctor --json` prints.
 pub fn doctor() -> String {
     text::<Examination>("Quorate doctor")
+}
+
+/// The text of the schema of what `quorate plan --json` prints.
+pub fn plan() -> String {
+    text::<Outline>("Quorate plan")
 }
 
 fn text<T: JsonSchema>(title: &str) -> String {
@@ -62,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_schemas_that_are_checked_in_are_current() {
-        for (kind, text) in [("report", report()), ("baseline", baseline()), ("doctor", doctor())] {
+        for (kind, text) in [("report", report()), ("baseline", baseline()), ("doctor", doctor()), ("plan", plan())] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/schema/{kind}.json"));
             let there = std::fs::read_to_string(&path).unwrap_or_default();
             let command = format!("quorate schema {kind} > docs/schema/{kind}.json");

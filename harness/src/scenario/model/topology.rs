@@ -47,6 +47,11 @@ pub struct Topology {
 }
 
 impl Topology {
+    /// The memory that all machines are given together, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.machines.values().map(|machine| machine.memory).sum()
+    }
+
     /// The machines of a role, in the order of the file.
     pub fn of_role(&self, role: Role) -> impl Iterator<Item = &Machine> {
         self.machines.values().filter(move |machine| machine.role == role)
