@@ -18,6 +18,17 @@ pub enum ArtifactError {
         /// What each source said, in the order in which they were asked.
         answers: Vec<Answer>,
     },
+    /// It is newer than what a cluster can be made of here.
+    #[error(
+        "Kubernetes {wanted} is too new: since 1.33 kubeadm lets a joining master's kubelet wait for that master's own API \
+         server, which Quorate starts only once all nodes are there, and since 1.36 it wants etcd 3.6, while Debian 12 has 3.4\n  \
+         mend it: take 1.32 or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); the scenarios that ship \
+         passed on 1.20.2 and 1.22.4"
+    )]
+    TooNew {
+        /// What was asked for, or what a source has.
+        wanted: String,
+    },
     /// A file is not the one that its publisher describes.
     #[error(
         "{url} has the wrong checksum: its SHA-256 is {found}, but {expected} is published for it\n  \

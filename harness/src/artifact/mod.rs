@@ -29,6 +29,7 @@ use crate::record::{Recorder, Span, SpanOptions};
 pub use self::error::{Answer, ArtifactError};
 pub use self::kubernetes::Kubernetes;
 pub use self::source::{NotASource, Source};
+pub(crate) use self::version::TOO_NEW;
 
 /// Which Kubernetes is wanted, and where it may come from.
 #[derive(Debug, Clone)]
@@ -102,26 +103,6 @@ pub struct NodeImage {
     pub bundle: Option<PathBuf>,
     /// The Kubernetes inside.
     pub kubernetes: Kubernetes,
-}
-
-/// Gets Kubernetes alone, for providers whose machines are not made from the node image.
-///
-/// Everything is kept in the cache as it comes, so an interrupted call goes on when it is repeated.
-pub async fn kubernetes(
-    request: &Request,
-    recorder: &Recorder,
-    cancel: &CancellationToken,
-) -> Result<Kubernetes, ArtifactError> {
-    let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let kubernetes = match source::at_hand(&wanted, request.sources(), &folders, cancel).await? {
-        Some(kubernetes) => kubernetes,
-        None => {
-            let apt = Apt::derive(&folders.apt(), cancel).await?;
-            obtain(&wanted, request, &folders, &apt, recorder, cancel).await?
-        }
-    };
-    record_kubernetes(&kubernetes, recorder);
-    Ok(kubernetes)
 }
 
 /// Makes sure that there is what machines become nodes of a Kubernetes from, and says what it is.
@@ -231,10 +212,11 @@ async fn pack(
 }
 
 fn wanted(request: &Request) -> Result<Wanted, ArtifactError> {
-    Wanted::parse(request.version.as_deref()).map_err(|error| ArtifactError::Host {
+    let wanted = Wanted::parse(request.version.as_deref()).map_err(|error| ArtifactError::Host {
         problem: error.to_string(),
         remedy: "write it as major.minor.patch, or as major.minor for the newest patch".into(),
-    })
+    })?;
+    if wanted.is_too_new() { Err(ArtifactError::TooNew { wanted: wanted.to_string() }) } else { Ok(wanted) }
 }
 
 fn start(title: &str, recorder: &Recorder) -> Arc<Span> {

@@ -23,6 +23,13 @@ pub(super) enum Wanted {
     Exact(Version),
 }
 
+/// The first minor version that cannot be made a cluster of here.
+///
+/// From it on kubeadm has the kubelet of a joining master wait for that master's own API server, which is started only when
+/// the nodes are there: <https://github.com/kubernetes/enhancements/issues/4471>. From 1.36 on it starts etcd with options of
+/// etcd 3.6, and Debian 12 has 3.4: <https://github.com/kubernetes/kubernetes/pull/135701>.
+pub(crate) const TOO_NEW: (u32, u32) = (1, 33);
+
 /// A text that is no version.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a version of Kubernetes like 1.31.2 or 1.31")]
@@ -39,12 +46,28 @@ impl Wanted {
         text.parse().map(Self::Exact)
     }
 
+    /// Whether it asks for a version that is too new to be made a cluster of.
+    pub(super) fn is_too_new(&self) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Minor(major, minor) => (*major, *minor) >= TOO_NEW,
+            Self::Exact(version) => version.is_too_new(),
+        }
+    }
+
     pub(super) fn accepts(&self, version: &Version) -> bool {
         match self {
             Self::Any => true,
             Self::Minor(major, minor) => (version.major, version.minor) == (*major, *minor),
             Self::Exact(exact) => exact == version,
         }
+    }
+}
+
+impl Version {
+    /// Whether it is too new to be made a cluster of.
+    pub(super) fn is_too_new(&self) -> bool {
+        (self.major, self.minor) >= TOO_NEW
     }
 }
 
@@ -135,6 +158,22 @@ mod tests {
     fn what_is_no_version_is_refused() {
         for text in ["", "v", "1", "latest", "1.x", "1.20.2.1", "1.20.-2", "1.20.2-", "1.20.2-../..", "1.20.2 "] {
             assert!(Wanted::parse(Some(text)).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_new_is_seen_however_it_is_asked_for() {
+        for (wanted, too_new) in [
+            (None, false),
+            (Some("1.20.2"), false),
+            (Some("1.32"), false),
+            (Some("1.32.9"), false),
+            (Some("1.33"), true),
+            (Some("v1.33.0-rc.1"), true),
+            (Some("1.36.4"), true),
+            (Some("2.0"), true),
+        ] {
+            assert_eq!(Wanted::parse(wanted).unwrap().is_too_new(), too_new, "{wanted:?}");
         }
     }
 

@@ -7,6 +7,7 @@ use super::problem::{Problems, quoted};
 use super::table::{Field, Table, Words};
 use super::yaml::{Kind, Node};
 use super::{Kubernetes, NetworkPlugin, Runtime, network};
+use crate::artifact::TOO_NEW;
 
 static RUNTIME: Words<Runtime> =
     Words { what: "a container runtime", words: &[("containerd", Runtime::Containerd), ("docker", Runtime::Docker)] };
@@ -65,6 +66,14 @@ pub(super) fn decode(node: &Node, asked: Option<&str>, problems: &mut Problems) 
     let fields = KUBERNETES.open(node, problems)?;
     let default = Kubernetes::default();
     let version = fields.read_or("version", None, problems, |n, p| decode_version(n, p).map(Some));
+    if let (None, Some(Some(version)), Some(node)) = (asked, &version, fields.get("version"))
+        && is_too_new(version)
+    {
+        problems
+            .error(&node.place, format!("Kubernetes {version} is too new to be made a cluster of"))
+            .label("docs/node-image.md says why")
+            .mend("write `1.32`, or an older version");
+    }
     let version = asked.map_or(version, |asked| Some(Some(asked.to_owned())));
     let pod_subnet = fields.read_or("pod-subnet", default.pod_subnet, problems, |n, p| network::decode(n, 24, p));
     let runtime = fields.read_or("runtime", default.runtime, problems, |n, p| RUNTIME.decode(n, p));
@@ -110,6 +119,11 @@ fn minor(version: &str) -> Option<u32> {
     version.split('.').nth(1)?.parse().ok()
 }
 
+fn is_too_new(version: &str) -> bool {
+    let (major, first) = TOO_NEW;
+    major == 1 && minor(version).is_some_and(|minor| minor >= first)
+}
+
 /// The version that the command line asks for, if it is one.
 pub(super) fn asked_version(text: &str, problems: &mut Problems) -> Option<String> {
     let version = normal_version(text);
@@ -117,6 +131,11 @@ pub(super) fn asked_version(text: &str, problems: &mut Problems) -> Option<Strin
         problems
             .option_error(format!("{} is not a version of Kubernetes", quoted(text)))
             .mend("ask for `1.20.2`, or for `1.20` and any of its patch releases");
+    }
+    if version.as_ref().is_some_and(|version| is_too_new(version)) {
+        problems
+            .option_error(format!("Kubernetes {} is too new to be made a cluster of", quoted(text)))
+            .mend("ask for `1.32`, or for an older version; docs/node-image.md says why");
     }
     version
 }

@@ -81,6 +81,9 @@ async fn newest(url: &str, wanted: &Wanted, context: &Context) -> Result<Result<
     let from = format!("{url}/release/{name}");
     Ok(text(from.clone(), context).await?.and_then(|text| {
         let version = text.trim().parse::<Version>().map_err(|error| format!("{from}: {error}"))?;
+        if version.is_too_new() {
+            return Err(format!("{from} names {version}, which is too new: ask for 1.32 or older"));
+        }
         if wanted.accepts(&version) { Ok(version) } else { Err(format!("{from} names {version}")) }
     }))
 }

@@ -16,7 +16,7 @@ use super::apt::Apt;
 use super::error::{Answer, ArtifactError};
 use super::folders::Folders;
 use super::kubernetes::Kubernetes;
-use super::version::Wanted;
+use super::version::{Version, Wanted};
 use crate::record::Span;
 
 /// Something that has binaries of Kubernetes.
@@ -92,6 +92,7 @@ pub(super) async fn at_hand(
 ) -> Result<Option<Kubernetes>, ArtifactError> {
     for source in sources {
         match look(source, wanted, folders, cancel).await? {
+            Outcome::Here(kubernetes) if is_too_new(&kubernetes) => return Ok(None),
             Outcome::Here(kubernetes) => return Ok(Some(kubernetes)),
             Outcome::No(_) => {}
             Outcome::Unknown => return Ok(None),
@@ -113,6 +114,10 @@ pub(super) async fn obtain(
             outcome => outcome,
         };
         match outcome {
+            // A folder of the user's, or what a mirror calls its newest, was not asked for by its version.
+            Outcome::Here(kubernetes) if is_too_new(&kubernetes) => {
+                return Err(ArtifactError::TooNew { wanted: format!("{} of {source}", kubernetes.version) });
+            }
             Outcome::Here(kubernetes) => return Ok(kubernetes),
             Outcome::No(said) => {
                 context.span.progress(format!("{source}: {said}"));
@@ -122,6 +127,10 @@ pub(super) async fn obtain(
         }
     }
     Err(ArtifactError::NotFound { wanted: wanted.to_string(), answers })
+}
+
+fn is_too_new(kubernetes: &Kubernetes) -> bool {
+    kubernetes.version.parse::<Version>().is_ok_and(|version| version.is_too_new())
 }
 
 async fn look(
@@ -187,6 +196,19 @@ pub(super) mod tests {
             let at_hand = at_hand(&wanted, &sources, &folders, &CancellationToken::new()).await.unwrap();
             assert_eq!(at_hand, Some(found));
         }
+    }
+
+    #[tokio::test]
+    async fn a_folder_with_one_that_is_too_new_is_refused_and_not_passed_over() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = Folders::at(temp.path().join("cache")).unwrap();
+        let (new, old) = (temp.path().join("new"), temp.path().join("old"));
+        fake_binaries(&new, "1.36.4");
+        fake_binaries(&old, "1.20.2");
+        let sources = [Source::Folder(new), Source::Folder(old)];
+        assert_eq!(at_hand(&Wanted::Any, &sources, &folders, &CancellationToken::new()).await.unwrap(), None);
+        let error = obtain(&Wanted::Any, &sources, &context(&folders)).await.unwrap_err().to_string();
+        assert!(error.contains("Kubernetes 1.36.4 of folder:") && error.contains("take 1.32 or older"), "{error}");
     }
 
     #[tokio::test]
