@@ -119,6 +119,7 @@ fn every_step_is_read_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("all.yaml");
     fs::write(&path, include_str!("good/every-step.yaml")).unwrap();
+    fs::write(folder.path().join("two-kinds.yaml"), include_str!("good/two-kinds.yaml")).unwrap();
     let loaded = load(&path, &LoadOptions::default()).unwrap_or_else(|e| panic!("{}", e.render(Rendering::Plain)));
     insta::assert_debug_snapshot!(loaded.scenario.steps);
 }

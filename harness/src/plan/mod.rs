@@ -445,8 +445,9 @@ mod tests {
 
     #[test]
     fn a_machine_is_missed_only_where_it_has_a_part_in_what_is_expected() {
+        let web = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/workloads/web.yaml");
         let plan = plan_on(
-            "external-etcd",
+            &format!("{{ extends: external-etcd, workload: {web} }}"),
             &[
                 "kill: etcd2",
                 "expect: { nodes: ready, within: 60s }",

@@ -9,7 +9,7 @@ use super::problem::{Problems, quoted};
 use super::table::{Choice, Field, Fields, Table, Words, number, text};
 use super::target::Cast;
 use super::yaml::{Node, Value};
-use super::{Check, MachineName, NodeState, Placement, Role, Service, Target, duration, name, target};
+use super::{Check, MachineName, NodeState, Placement, Role, Service, Target, duration, name, target, workload};
 
 static ALL_READY: Words<()> = Words { what: "a state of all nodes", words: &[("ready", ())] };
 static NODE_STATE: Words<NodeState> =
@@ -260,8 +260,14 @@ fn is_node(machine: &MachineName, cast: &Cast, node: &Node, problems: &mut Probl
     false
 }
 
+/// The name of an object that the workload brings.
+fn named(node: &Node, kind: &str, cast: &Cast, problems: &mut Problems) -> Option<String> {
+    let name = name::decode_domain(node, &format!("the name of a {kind}"), problems)?;
+    workload::brings(cast, kind, &name, node, problems).then_some(name)
+}
+
 fn decode_deployment(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
-    let name = fields.read("deployment", problems, |n, p| name::decode_domain(n, "the name of a Deployment", p));
+    let name = fields.read("deployment", problems, |n, p| named(n, "Deployment", cast, p));
     let pods = fields.read("pods", problems, |n, p| usize::try_from(number(n, 1, 1000, p)?).ok());
     let on = fields.read_or("on", cast.of(&[Role::Master, Role::Worker]), problems, |n, p| nodes(n, cast, p));
     Some(Check::Deployment { name: name?, pods: pods?, on: on? })
@@ -278,8 +284,8 @@ fn nodes(node: &Node, cast: &Cast, problems: &mut Problems) -> Option<Vec<Machin
     machines.iter().all(|machine| is_node(machine, cast, node, problems)).then_some(machines)
 }
 
-fn decode_daemonset(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
-    let name = fields.read("daemonset", problems, |n, p| name::decode_domain(n, "the name of a DaemonSet", p));
+fn decode_daemonset(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
+    let name = fields.read("daemonset", problems, |n, p| named(n, "DaemonSet", cast, p));
     let pods = fields.read("pods", problems, |n, p| PLACEMENT.decode(n, p));
     Some(Check::DaemonSet { name: name?, pods: pods? })
 }
@@ -359,9 +365,9 @@ fn decode_lease(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Optio
     Some(Check::LeaseMoved { component: component? })
 }
 
-fn decode_pods(fields: &Fields<'_>, _: &Cast, problems: &mut Problems) -> Option<Check> {
+fn decode_pods(fields: &Fields<'_>, cast: &Cast, problems: &mut Problems) -> Option<Check> {
     let connected = fields.read("pods", problems, |n, p| CONNECTION.decode(n, p));
-    let of = fields.read("of", problems, |n, p| name::decode_domain(n, "the name of a DaemonSet", p));
+    let of = fields.read("of", problems, |n, p| named(n, "DaemonSet", cast, p));
     let port = fields.read_or("port", PORT, problems, |n, p| u16::try_from(number(n, 1, 65_535, p)?).ok());
     connected?;
     Some(Check::PodsConnected { of: of?, port: port? })

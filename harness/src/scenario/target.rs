@@ -7,7 +7,7 @@ use super::problem::{Problems, listed, mean, near, quoted};
 use super::source::Place;
 use super::table::text;
 use super::yaml::{Node, Value};
-use super::{MachineName, Part, Peers, Role, Service, Target, name};
+use super::{MachineName, Part, Peers, Role, Service, Target, Workload, name};
 
 /// The machines that there are, as far as the topology could be read. What could not be read is not held against steps.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(super) struct Cast {
     pub(super) machines: IndexMap<MachineName, Option<Role>>,
     /// Whether there are no others.
     pub(super) complete: bool,
+    /// What runs on the cluster, if that could be read.
+    pub(super) workload: Option<Workload>,
     /// What choices of the scenario's steps are called, with the place of each name.
     pub(super) names: Vec<(String, Place)>,
 }

@@ -144,7 +144,7 @@ fn decode(found: &Found, default_name: &str, asked: &Asked, problems: &mut Probl
     let network = fields.read("network", problems, |n, p| network::decode(n, 29, p));
     let domain =
         fields.read_or("domain", "example.com".to_owned(), problems, |n, p| name::decode_domain(n, "a domain", p));
-    let (cast, machines) = match fields.get("machines") {
+    let (mut cast, machines) = match fields.get("machines") {
         Some(node) => machine::decode(node, network, *whole, problems),
         None => (Cast::default(), None),
     };
@@ -154,6 +154,8 @@ fn decode(found: &Found, default_name: &str, asked: &Asked, problems: &mut Probl
     };
     let load_balancer = fields.read_or("load-balancer", LoadBalancer::default(), problems, load_balancer::decode);
     let workload = fields.read_or("workload", Workload::ShCgi, problems, workload::decode);
+    // What was not found of the topology may name another.
+    cast.workload = workload.clone().filter(|_| *whole);
     let topology = (|| {
         Some(Topology {
             name: name?,

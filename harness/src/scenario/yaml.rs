@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options, Spanned};
@@ -105,6 +105,18 @@ pub(super) fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Nod
             }
             Some(node)
         }
+        Err(error) => {
+            refuse(source, &error, problems);
+            None
+        }
+    }
+}
+
+/// Reads as much of all documents of a file as `T` has, with the parser's own limits. Empty ones are left out.
+pub(super) fn documents<T: DeserializeOwned>(source: &Arc<Source>, problems: &mut Problems) -> Option<Vec<T>> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    match serde_saphyr::from_multiple_with_options::<Option<T>>(&source.text, options) {
+        Ok(documents) => Some(documents.into_iter().flatten().collect()),
         Err(error) => {
             refuse(source, &error, problems);
             None

@@ -242,5 +242,19 @@ pub enum Workload {
         path: PathBuf,
         /// Its text.
         text: String,
+        /// The kinds and names of the objects in it that expectations can name.
+        objects: Vec<(String, String)>,
     },
+}
+
+impl Workload {
+    /// The names of the objects of a kind that expectations can name.
+    pub fn names(&self, kind: &str) -> Vec<&str> {
+        match self {
+            Self::ShCgi => ["sh-cgi"].into_iter().filter(|_| matches!(kind, "DaemonSet" | "Service")).collect(),
+            Self::Manifest { objects, .. } => {
+                objects.iter().filter(|(other, _)| other == kind).map(|(_, name)| name.as_str()).collect()
+            }
+        }
+    }
 }
