@@ -23,6 +23,7 @@ async fn list() -> Result<(), StoreError> {
     let mut out = anstream::stdout();
     let mut empty = true;
     let mut busy = false;
+    let mut unseen = None;
     for folder in Folder::all()? {
         let owner = folder.owner()?;
         if owner == Owner::Nothing {
@@ -34,8 +35,13 @@ async fn list() -> Result<(), StoreError> {
         let scenario = card.as_ref().map_or("?", |card| card.scenario.as_str());
         let age = card.as_ref().map_or_else(|| "?".to_owned(), |card| age(card.started));
         let _ = writeln!(out, "{}  {owner:<9} {scenario}, started {age} ago", folder.run());
-        for thing in folder.remains().await? {
-            let _ = writeln!(out, "    {thing}");
+        match folder.remains().await {
+            Ok(remains) => remains.iter().for_each(|thing| drop(writeln!(out, "    {thing}"))),
+            // What another run left is listed all the same.
+            Err(error) => {
+                let _ = writeln!(out, "    what of it is there is not known");
+                unseen = unseen.or(Some(error));
+            }
         }
     }
     let settings = sysctl::pending().unwrap_or_default();
@@ -46,7 +52,7 @@ async fn list() -> Result<(), StoreError> {
     if empty {
         let _ = writeln!(out, "nothing: no run uses or left anything here");
     }
-    Ok(())
+    unseen.map_or(Ok(()), Err)
 }
 
 fn age(started: Timestamp) -> String {

@@ -61,21 +61,19 @@ pub async fn examine(
         Some(name) => vec![provider::by_name(name).ok_or_else(|| provider::unknown(name))?],
         None => provider::all(),
     };
-    // What several providers could take is this host's.
-    let elsewhere = matches!(providers.as_slice(), [provider] if provider.elsewhere());
-    let taken = async {
-        match elsewhere {
-            true => network::look_for_route(host, topology.network, cancel).await,
-            false => network::look(host, topology.network, cancel).await,
-        }
-    };
     let examined = providers.iter().map(|provider| examined(provider.as_ref(), host, topology, cancel));
-    let (tools, taken, providers) =
-        futures::join!(tools::look_closely(host, cancel), taken, futures::future::join_all(examined));
+    let (tools, examined) = futures::join!(tools::look_closely(host, cancel), futures::future::join_all(examined));
+    let usable = |name: &str| examined.iter().any(|examined| examined.usable && examined.name == name);
+    let first = provider::in_order().iter().map(|it| it.name()).find(|name| usable(name));
+    // Where the network is that a run would take. Without a provider that is this host.
+    let takes = first.or(asked).and_then(|name| providers.iter().find(|provider| provider.name() == name));
+    let taken = match takes.is_some_and(|provider| provider.elsewhere().is_some()) {
+        true => network::look_for_route(host, topology.network, cancel).await,
+        false => network::look(host, topology.network, cancel).await,
+    };
     // Without `ip` nothing is known of networks, and that it is missing is said already.
     let findings: Vec<Finding> = tools.into_iter().chain(host.has("ip").then_some(taken)).collect();
-    let usable = |name: &str| providers.iter().any(|examined| examined.usable && examined.name == name);
-    let first = provider::in_order().iter().map(|it| it.name()).find(|name| usable(name)).map(str::to_owned);
+    let first = first.map(str::to_owned);
     Ok(Examination {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -83,7 +81,7 @@ pub async fn examine(
         network: topology.network.to_string(),
         takes: first.filter(|_| !findings.iter().any(Finding::hinders)),
         host: findings,
-        providers,
+        providers: examined,
     })
 }
 

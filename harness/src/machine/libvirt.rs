@@ -150,8 +150,8 @@ impl Hypervisor for Libvirt {
         vec![("elsewhere", elsewhere.unwrap_or(Value::from(())))]
     }
 
-    fn elsewhere(&self) -> bool {
-        other_host(&uri()).is_some()
+    fn elsewhere(&self) -> Option<String> {
+        Some(uri()).filter(|uri| other_host(uri).is_some())
     }
 
     fn slowness(&self) -> u32 {

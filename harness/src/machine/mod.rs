@@ -34,7 +34,7 @@ use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
-/// What Vagrant printed while it removed the machines of a run, within the run's folder.
+/// What Vagrant printed while it removed machines, within the folder of the run that did so.
 pub const REMOVAL_LOG: &str = "logs/removal.log";
 
 /// How long four machines may take to come up. Containers take ten seconds.
@@ -57,9 +57,9 @@ const GREETING: &[u8; 4] = b"SSH-";
 const DESTROY: Duration = Duration::from_secs(120);
 
 /// Removes all machines of a run, whose folder is `folder`, and whatever else its provider made for it. It does not matter
-/// how far any of them was made.
-pub async fn remove(provider: &dyn Provider, run: &str, folder: &Path) -> Result<(), ProviderError> {
-    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), folder.join(REMOVAL_LOG));
+/// how far any of them was made. What Vagrant prints goes into `log`.
+pub async fn remove(provider: &dyn Provider, run: &str, folder: &Path, log: &Path) -> Result<(), ProviderError> {
+    let vagrant = Vagrant::new(folder.join("vagrant"), provider.name(), log.to_owned());
     if vagrant.folder().join(".vagrant").exists() {
         // What Vagrant cannot remove, whatever hinders it, the sweep does.
         if let Err(error) = vagrant.destroy(DESTROY).await {

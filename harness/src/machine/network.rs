@@ -15,6 +15,11 @@ struct Route {
     dst: String,
     #[serde(default)]
     dev: String,
+    /// The next hop, where it is not reached at once.
+    gateway: Option<String>,
+    /// What it is if not a route to somewhere, as `blackhole`.
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 const PART: &str = "network";
@@ -46,7 +51,7 @@ pub(super) async fn look(host: &Host, network: Ipv4Net, cancel: &CancellationTok
     };
     match routes.iter().find(|route| destination(&route.dst).is_some_and(|other| overlap(network, other))) {
         None => Finding::here(PART, format!("{network} is free")),
-        Some(Route { dst, dev }) => {
+        Some(Route { dst, dev, .. }) => {
             let found = format!("the network {network} is taken on this host: {dst} is reached through {dev}");
             let mend = "see `quorate ls` for a cluster that is still there (`quorate clean` removes what is orphaned, \
                         `quorate clean RUN` what is kept or left, which `quorate run --reuse` takes over), or take another network, as with `--network 172.27.12.0/24`";
@@ -61,10 +66,21 @@ pub(super) async fn look_for_route(host: &Host, network: Ipv4Net, cancel: &Cance
         Ok(routes) => routes,
         Err(finding) => return finding,
     };
-    let leads = |other: Ipv4Net| other.prefix_len() > 0 && other.contains(&network);
-    match routes.iter().find(|route| destination(&route.dst).is_some_and(leads)) {
-        Some(Route { dst, dev }) => {
-            Finding::here(PART, format!("{network} is reached by the route to {dst} through {dev}"))
+    match way(&routes, network) {
+        Some(Route { dst, dev, gateway: Some(gateway), kind: None }) => {
+            Finding::here(PART, format!("{network} is reached by the route to {dst} via {gateway} through {dev}"))
+        }
+        Some(Route { dst, dev, kind: None, .. }) => {
+            let found = format!(
+                "the network {network}, where the machines of another host's libvirt will be, is this host's own: {dst} is reached through {dev}"
+            );
+            let mend = "see `quorate ls` for a cluster that is still there, or take another network, as with `--network 172.27.12.0/24`";
+            Finding::new(PART, Standing::Conflict, found, mend)
+        }
+        Some(Route { dst, kind: Some(kind), .. }) => {
+            let found = format!("what is sent to {network} goes nowhere: the route to {dst} is of the type {kind}");
+            let mend = format!("add one that is closer: `sudo ip route add {network} via` the other host's address");
+            Finding::new(PART, Standing::Conflict, found, mend)
         }
         None => {
             let found =
@@ -75,6 +91,14 @@ pub(super) async fn look_for_route(host: &Host, network: Ipv4Net, cancel: &Cance
             Finding::new(PART, Standing::Missing, found, mend)
         }
     }
+}
+
+/// The route that packets to a network take: the closest one that holds all of it, but not that to everywhere.
+fn way(routes: &[Route], network: Ipv4Net) -> Option<&Route> {
+    let leads = |route: &&Route| {
+        destination(&route.dst).is_some_and(|other| other.prefix_len() > 0 && other.contains(&network))
+    };
+    routes.iter().filter(leads).max_by_key(|route| destination(&route.dst).map_or(0, |other| other.prefix_len()))
 }
 
 async fn routes(host: &Host, cancel: &CancellationToken) -> Result<Vec<Route>, Finding> {
@@ -98,6 +122,21 @@ fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_closest_route_is_taken_and_the_default_is_none() {
+        let text = r#"[{"dst":"default","gateway":"10.0.0.1","dev":"eth0"},
+            {"type":"blackhole","dst":"172.16.0.0/12"},
+            {"dst":"172.27.0.0/16","gateway":"10.0.0.9","dev":"eth1"},
+            {"dst":"172.27.11.0/24","dev":"br-1","scope":"link"},
+            {"type":"local","dst":"172.27.11.1","dev":"br-1"}]"#;
+        let routes: Vec<Route> = serde_json::from_str(text).unwrap();
+        let closest = |network: &str| way(&routes, network.parse().unwrap()).map(|route| route.dst.as_str());
+        assert_eq!(closest("172.27.11.0/24"), Some("172.27.11.0/24"));
+        assert_eq!(closest("172.27.12.0/24"), Some("172.27.0.0/16"));
+        assert_eq!(closest("172.28.12.0/24"), Some("172.16.0.0/12"));
+        assert_eq!(closest("10.9.9.0/24"), None);
+    }
 
     #[test]
     fn networks_overlap_when_one_holds_the_other() {

@@ -229,9 +229,10 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<Endpoint, ProviderError>;
 
-    /// Whether its machines are another host's, so that their private network is reached by a route and is none of this host's.
-    fn elsewhere(&self) -> bool {
-        false
+    /// The address at which its machines are made, if that is another host's. Their private network is reached by a route then,
+    /// and is none of this host's.
+    fn elsewhere(&self) -> Option<String> {
+        None
     }
 
     /// Whether it reads the disks of machines that are not running.

@@ -90,9 +90,9 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Whether it is that of another host, whose networks are reached through this host's routes.
-    fn elsewhere(&self) -> bool {
-        false
+    /// Its address, if it is that of another host, whose networks are reached through this host's routes.
+    fn elsewhere(&self) -> Option<String> {
+        None
     }
 
     /// How many times longer than with a hypervisor all takes.
@@ -168,7 +168,7 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 
     async fn prepare(&self, site: &Site, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        if self.0.elsewhere() {
+        if self.0.elsewhere().is_some() {
             return network::refuse_unrouted(site.network, cancel).await;
         }
         network::refuse_overlap(site.network, cancel).await
@@ -263,7 +263,7 @@ impl<H: Hypervisor> Provider for Vms<H> {
         endpoint(vagrant, &machine.name, cancel).await
     }
 
-    fn elsewhere(&self) -> bool {
+    fn elsewhere(&self) -> Option<String> {
         self.0.elsewhere()
     }
 

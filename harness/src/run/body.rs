@@ -17,7 +17,7 @@ use crate::artifact::{self, Form, NodeImage, Source};
 use crate::cluster::Access;
 use crate::event::{Phase, Verdict, What};
 use crate::machine::provider::{self, Choice, Provider, Site};
-use crate::machine::{Fleet, vagrant};
+use crate::machine::{Fleet, REMOVAL_LOG, vagrant};
 use crate::plan::{self, Plan};
 use crate::record::{Recorder, SpanOptions};
 use crate::scenario::Scenario;
@@ -56,7 +56,7 @@ impl Body {
         let choice = self.choose(options.provider.as_deref()).await?;
         let provider = choice.provider;
         let image = self.image(provider.form(), options.sources).await?;
-        let made = handover::made(&self.scenario, provider.name(), &image, &options.vm_box);
+        let made = handover::made(&self.scenario, provider.as_ref(), &image, &options.vm_box);
         let name = provider.name();
         let left = self.left(|left| left.as_ref().map(|left| (left.folder.clone(), left.made == made)));
         if let Some((folder, fit)) = left {
@@ -122,7 +122,11 @@ impl Body {
     async fn discard(&self, of: &Folder) -> Result<(), Failure> {
         let title = format!("remove the machines of run {}", of.run());
         let span = self.recorder.span(Phase::Prepare, &title, SpanOptions::default());
-        let removed = of.remove().await;
+        let log = self.folder.path().join(REMOVAL_LOG);
+        let removed = of.remove(Some(&log)).await;
+        if log.exists() {
+            self.recorder.log_file(REMOVAL_LOG, "log", None);
+        }
         match &removed {
             Ok(()) => {
                 self.left(|left| drop(left.take()));
@@ -221,7 +225,8 @@ impl Body {
         let topology = &self.scenario.topology;
         let sockets = sockets(&self.folder);
         self.folder.enter(&Entry::Folder { path: sockets.clone() }).map_err(broken)?;
-        self.folder.enter(&Entry::Machines { provider: provider.name().to_owned() }).map_err(broken)?;
+        let machines = Entry::Machines { provider: provider.name().to_owned(), at: provider.elsewhere() };
+        self.folder.enter(&machines).map_err(broken)?;
         self.remember_settings(provider.name()).await?;
         std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
             .create(&sockets)

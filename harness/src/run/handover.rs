@@ -24,6 +24,7 @@ use super::store::{Alive, Entry, Folder, StoreError};
 use crate::artifact::NodeImage;
 use crate::cluster::Access;
 use crate::event::{Phase, SpanId, Verdict};
+use crate::machine::provider::Provider;
 use crate::probe::NAMESPACE;
 use crate::record::SpanOptions;
 use crate::scenario::Scenario;
@@ -81,7 +82,7 @@ impl Cluster {
     pub async fn leave(self) -> Result<(), StoreError> {
         let left = Entry::Left { made: self.made, network: self.network };
         if let Err(error) = self.folder.enter(&left) {
-            self.folder.remove().await?;
+            self.folder.remove(None).await?;
             return Err(error);
         }
         Ok(())
@@ -89,7 +90,7 @@ impl Cluster {
 
     /// Removes it.
     pub async fn remove(self) -> Result<(), StoreError> {
-        self.folder.remove().await
+        self.folder.remove(None).await
     }
 
     /// The run in whose folder its credentials are.
@@ -99,10 +100,10 @@ impl Cluster {
 }
 
 /// Of what, and how, the cluster of a scenario is made: clusters of which this is the same can stand for each other.
-pub(super) fn made(scenario: &Scenario, provider: &str, image: &NodeImage, vm_box: &str) -> String {
-    let (reference, fills_disk) = (&image.reference, scenario.fills_disk());
-    let of = format!("{} {reference} {vm_box} {fills_disk} {:?}", maker(), scenario.topology);
-    format!("{provider} {:x}", Sha256::digest(of))
+pub(super) fn made(scenario: &Scenario, provider: &dyn Provider, image: &NodeImage, vm_box: &str) -> String {
+    let (reference, fills_disk, at) = (&image.reference, scenario.fills_disk(), provider.elsewhere());
+    let of = format!("{} {at:?} {reference} {vm_box} {fills_disk} {:?}", maker(), scenario.topology);
+    format!("{} {:x}", provider.name(), Sha256::digest(of))
 }
 
 /// What tells this very build of Quorate from others: each may make clusters in its own way.
@@ -197,7 +198,7 @@ mod tests {
         }
         let folders = Folder::all_in(at).unwrap();
         for folder in &folders {
-            folder.enter(&Entry::Machines { provider: "docker".into() }).unwrap();
+            folder.enter(&Entry::Machines { provider: "docker".into(), at: None }).unwrap();
             let network = network(folder.run().parse().unwrap());
             folder.enter(&Entry::Left { made: format!("as {}", folder.run()), network }).unwrap();
         }

@@ -71,12 +71,13 @@ impl Session {
         let left = left.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Whatever became of the one that was left, there is one cluster at most by now.
         let untouched = left.is_some() && used.made.is_empty();
+        let own = self.folder.path().to_owned();
         let mut cluster =
             left.unwrap_or_else(|| Cluster { folder: self.folder, made: String::new(), network, _alive: self.alive });
         let ended = recorded(&self.recorder, ended);
         let fit = used.saved || used.well && ended.is_ok();
         let leave = untouched || leave && fit && !cancelled.is_cancelled();
-        let ended = if leave { ended } else { finish(&cluster.folder, &self.recorder, keep, ended).await };
+        let ended = if leave { ended } else { finish(&cluster.folder, &own, &self.recorder, keep, ended).await };
         let ended = recorded(&self.recorder, ended);
         let (verdict, reason) = match ended {
             Ok(()) => (Verdict::Passed, "everything that was expected held".to_owned()),
@@ -124,11 +125,18 @@ fn recorded(recorder: &Recorder, ended: Result<(), Failure>) -> Result<(), Failu
     Err(Failure::Broken(format!("the log of events could not be written: {error}{remedy}")))
 }
 
-/// Removes what the run made, unless it is to be kept, and says how that went.
-async fn finish(folder: &Folder, recorder: &Recorder, keep: bool, ended: Result<(), Failure>) -> Result<(), Failure> {
+/// Removes the cluster of the run with this `folder`, unless it is to be kept, and says how that went, in the folder of `own`.
+async fn finish(
+    folder: &Folder,
+    own: &Path,
+    recorder: &Recorder,
+    keep: bool,
+    ended: Result<(), Failure>,
+) -> Result<(), Failure> {
     let span = recorder.span(Phase::CleanUp, if keep { "leave the machines" } else { REMOVE }, SpanOptions::default());
-    let removed = if keep { folder.keep() } else { folder.remove().await };
-    if folder.path().join(REMOVAL_LOG).exists() {
+    let log = own.join(REMOVAL_LOG);
+    let removed = if keep { folder.keep() } else { folder.remove(Some(&log)).await };
+    if log.exists() {
         recorder.log_file(REMOVAL_LOG, "log", None);
     }
     match removed {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sysctl;
 use crate::machine;
-use crate::machine::provider::{self, ProviderError};
+use crate::machine::provider::{self, Provider, ProviderError};
 use crate::paths;
 
 pub(super) const LEDGER: &str = "ledger.jsonl";
@@ -26,6 +26,9 @@ pub enum Entry {
     Machines {
         /// The provider that makes them.
         provider: String,
+        /// The address at which they are, where that is another host's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
     },
     /// A folder outside of the run's own.
     Folder {
@@ -84,6 +87,20 @@ pub enum StoreError {
         run: String,
         /// Why.
         source: ProviderError,
+    },
+    /// The machines are at another host than the one that is asked now.
+    #[error("the machines of run {run} are made by {provider} at {at}, and it is asked at {now}\n  mend it: {mend}")]
+    Elsewhere {
+        /// The run.
+        run: String,
+        /// The provider.
+        provider: String,
+        /// Where they are.
+        at: String,
+        /// Where is asked.
+        now: String,
+        /// What to do about it.
+        mend: String,
     },
     /// The run is still going on.
     #[error("run {run} is still going on; end it first, as with Ctrl-C where it runs")]
@@ -247,8 +264,8 @@ impl Folder {
         let mut remains = Vec::new();
         for entry in self.ledger()? {
             match entry {
-                Entry::Machines { provider } => {
-                    if let Some(provider) = provider::by_name(&provider) {
+                Entry::Machines { provider, at } => {
+                    if let Some(provider) = self.provider(&provider, at.as_deref())? {
                         let found = provider.remains(&provider::prefix(&self.run)).await;
                         remains.extend(found.map_err(|source| self.machines(source))?);
                     }
@@ -261,14 +278,22 @@ impl Folder {
     }
 
     /// Removes all that the ledger names, newest first. The evidence stays. Only for who holds the run, or nobody does.
-    pub async fn remove(&self) -> Result<(), StoreError> {
+    /// What Vagrant prints goes into the run's own log of that, or into `log`.
+    pub async fn remove(&self, log: Option<&Path>) -> Result<(), StoreError> {
+        let own = self.path.join(machine::REMOVAL_LOG);
+        let log = log.unwrap_or(&own);
         let ledger = self.ledger()?;
         if ledger.is_empty() {
             return Ok(());
         }
         for entry in ledger.iter().rev() {
             match entry {
-                Entry::Machines { provider } => self.remove_machines(provider).await?,
+                Entry::Machines { provider, at } => {
+                    if let Some(provider) = self.provider(provider, at.as_deref())? {
+                        let removed = machine::remove(provider.as_ref(), &self.run, &self.path, log).await;
+                        removed.map_err(|source| self.machines(source))?;
+                    }
+                }
                 Entry::Folder { path } => remove_folder(path)?,
                 Entry::Kept | Entry::Left { .. } | Entry::Taken | Entry::Removed => {}
             }
@@ -282,12 +307,23 @@ impl Folder {
         let _alive = self
             .lock(FlockOperation::NonBlockingLockExclusive)?
             .ok_or_else(|| StoreError::Alive { run: self.run.clone() })?;
-        self.remove().await
+        self.remove(None).await
     }
 
-    async fn remove_machines(&self, provider_name: &str) -> Result<(), StoreError> {
-        let Some(provider) = provider::by_name(provider_name) else { return Ok(()) };
-        machine::remove(provider.as_ref(), &self.run, &self.path).await.map_err(|source| self.machines(source))
+    /// The provider of machines that are `at` another host, or at this one. One that is not known has made none.
+    fn provider(&self, name: &str, at: Option<&str>) -> Result<Option<Box<dyn Provider>>, StoreError> {
+        let Some(provider) = provider::by_name(name) else { return Ok(None) };
+        let now = provider.elsewhere();
+        if now.as_deref() == at {
+            return Ok(Some(provider));
+        }
+        let said = |at: Option<&str>| at.unwrap_or("this host").to_owned();
+        let mend = match at {
+            Some(at) => format!("set LIBVIRT_DEFAULT_URI='{at}', and do it again"),
+            None => "unset LIBVIRT_DEFAULT_URI, and do it again".to_owned(),
+        };
+        let (run, provider, at, now) = (self.run.clone(), name.to_owned(), said(at), said(now.as_deref()));
+        Err(StoreError::Elsewhere { run, provider, at, now, mend })
     }
 
     fn machines(&self, source: ProviderError) -> StoreError {
@@ -358,7 +394,7 @@ mod tests {
     }
 
     fn machines() -> Entry {
-        Entry::Machines { provider: "docker".into() }
+        Entry::Machines { provider: "docker".into(), at: None }
     }
 
     fn append(folder: &Folder, text: &str) {
@@ -426,6 +462,20 @@ mod tests {
             entry.iter().for_each(|entry| folder.enter(entry).unwrap());
             assert_eq!(folder.owner().unwrap(), expected, "after {entry:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn machines_at_another_host_are_not_looked_for_here_and_not_forgotten() {
+        let (temp, folder) = folder();
+        let at = Some("qemu+ssh://root@vm-host.example/system".to_owned());
+        let there = Entry::Machines { provider: "libvirt".into(), at };
+        folder.enter(&there).unwrap();
+        for error in [folder.remains().await.unwrap_err(), folder.remove(None).await.unwrap_err()] {
+            let text = error.to_string();
+            assert!(text.contains("set LIBVIRT_DEFAULT_URI='qemu+ssh://root@vm-host.example/system'"), "{text}");
+        }
+        assert_eq!(folder.ledger().unwrap(), [there]);
+        assert!(!temp.path().join(machine::REMOVAL_LOG).exists());
     }
 
     #[tokio::test]

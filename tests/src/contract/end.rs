@@ -28,7 +28,7 @@ async fn destroyed(rig: &Rig, found: &mut Findings) -> Result<(), String> {
         return Err(format!("nothing on this host is seen to be of {}, though its machines run", rig.site.prefix()));
     }
     rig.fleet.close().await;
-    let removed = quorate::machine::remove(rig.fleet.provider(), &rig.site.run, &rig.site.folder).await;
+    let removed = rig.removed_by(rig.fleet.provider()).await;
     found.judge(Point::DestroyLeavesNothing, removed.map(|()| "it was removed").map_err(words));
     found.judge(Point::DestroyLeavesNothing, nothing_left(rig, &traces).await);
     let observed = rig.fleet.provider().state(&id, &rig.cancel).await.map_err(words)?;
@@ -75,7 +75,7 @@ async fn half_made(rig: &Rig, found: &mut Findings) -> Result<(), String> {
             false => Err(format!("{missed:?} is there, but only {told:?} is told")),
         },
     );
-    let removed = quorate::machine::remove(rig.fleet.provider(), &rig.site.run, &rig.site.folder).await;
+    let removed = rig.removed_by(rig.fleet.provider()).await;
     found.judge(Point::HalfMadeRemoved, removed.map(|()| "it was removed").map_err(words));
     found.judge(Point::HalfMadeRemoved, nothing_left(rig, &traces).await);
     Ok(())

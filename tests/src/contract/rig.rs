@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use ipnet::Ipv4Net;
 use quorate::artifact::{self, Form, Request};
-use quorate::machine::provider::{DEFAULT_BOX, Provider, Site, State};
+use quorate::machine::provider::{DEFAULT_BOX, Provider, ProviderError, Site, State};
 use quorate::machine::ssh::Ssh;
-use quorate::machine::{Fleet, vagrant};
+use quorate::machine::{Fleet, REMOVAL_LOG, vagrant};
 use quorate::process::{Command, ProcessError};
 use quorate::record::Recorder;
 use quorate::scenario::{self, LoadOptions, MachineName, Rendering, Topology};
@@ -60,7 +60,7 @@ impl Rig {
         }
         let run = folder.path().file_name().unwrap().to_string_lossy().trim_start_matches("quorate-").to_lowercase();
         // Another host's network is one that this host has a route into, made beforehand.
-        let topology = topology(if truth.elsewhere() { crate::first_network() } else { crate::network(0) });
+        let topology = topology(if truth.elsewhere().is_some() { crate::first_network() } else { crate::network(0) });
         let site = Site {
             run,
             folder: folder.path().to_owned(),
@@ -193,11 +193,17 @@ impl Rig {
         }
     }
 
+    /// Removes the machines as a run does, by a provider that may lie.
+    pub(super) async fn removed_by(&self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        let log = self.site.folder.join(REMOVAL_LOG);
+        quorate::machine::remove(provider, &self.site.run, &self.site.folder, &log).await
+    }
+
     /// Removes whatever is left of the machines, and ends what watches them.
     pub(super) async fn remove(&self) {
         self.changes.end();
         self.fleet.close().await;
-        if let Err(error) = quorate::machine::remove(self.truth.as_ref(), &self.site.run, &self.site.folder).await {
+        if let Err(error) = self.removed_by(self.truth.as_ref()).await {
             eprintln!("the machines of {} are not removed: {error}", self.site.prefix());
         }
     }

@@ -1,6 +1,7 @@
 //! At which libvirt machines are made: this host's, or that of another one, which libvirt's own variable names.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -40,14 +41,19 @@ pub(super) async fn ask(host: &Host, args: &[&str], cancel: &CancellationToken) 
     host.ask("virsh", &[&["--connect", &uri()], args].concat(), cancel).await
 }
 
+/// How long another host may take to say what it has.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// Whether the processor's virtualisation is used. It does not change while this runs, and to ask another host takes a while.
+/// One that does not answer is not taken for one without: that it does not answer shows by itself.
 pub(super) fn has_kvm() -> bool {
     static KNOWN: OnceLock<bool> = OnceLock::new();
     *KNOWN.get_or_init(|| match other_host(&uri()) {
         None => here_has_kvm(&Host::here()),
         Some(_) => {
-            let ask = |args: &[&'static str]| virsh(args.iter().copied()).run(&CancellationToken::new()).ok();
-            ask(&KVM).and(ask(&CAPABILITIES)).is_some_and(|output| virtualises(&output.stdout))
+            let ask =
+                |args: &[&'static str]| virsh(args.iter().copied()).deadline(ANSWER).run(&CancellationToken::new());
+            ask(&CAPABILITIES).map_or(true, |output| virtualises(&output.stdout) && ask(&KVM).is_ok())
         }
     })
 }

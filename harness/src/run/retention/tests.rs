@@ -85,7 +85,7 @@ fn what_goes_on_or_left_machines_stays_and_is_not_touched() {
         runs(&[("1", "a", "passed", 99), ("2", "a", "passed", 98), ("3", "a", "passed", 97), ("4", "a", "passed", 1)]);
     let folders = Folder::all_in(temp.path()).unwrap();
     let _alive = folders[0].hold().unwrap().unwrap();
-    folders[1].enter(&Entry::Machines { provider: "docker".into() }).unwrap();
+    folders[1].enter(&Entry::Machines { provider: "docker".into(), at: None }).unwrap();
     among(temp.path(), Bounds { age: Some(DAY), size: Some(0) }, now()).unwrap();
     assert_eq!(left(&temp), ["1", "2", "4"]);
     assert!(temp.path().join("1/events.jsonl").exists(), "what goes on is written to");
