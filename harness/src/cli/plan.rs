@@ -46,12 +46,10 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     }
     let outline = Outline::of(&scenario, &plan);
     let mut out = anstream::stdout();
-    let written = match args.json {
-        true => serde_json::to_string_pretty(&outline).map_err(Into::into).and_then(|text| writeln!(out, "{text}")),
-        false => write!(out, "{outline}"),
-    };
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => super::complain(&error.to_string()),
-    }
+    super::written(match args.json {
+        true => {
+            serde_json::to_string_pretty(&outline).map_err(Into::into).and_then(|text| Ok(writeln!(out, "{text}")?))
+        }
+        false => write!(out, "{outline}").map_err(Into::into),
+    })
 }

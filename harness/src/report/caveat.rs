@@ -79,7 +79,7 @@ fn unwell(events: &[Event], to: f64) -> Vec<String> {
             _ => "was not ready",
         };
         let since = match started.get(machine) {
-            Some(started) if started > since => format!("its machine was started at {}", moment(*started)),
+            Some(started) if started > since => format!("its machine runs again since {}", moment(*started)),
             _ => format!("since {}", moment(*since)),
         };
         (!well).then(|| format!("{of} {machine} {said} when the scenario ended, {since}"))
@@ -168,7 +168,7 @@ mod tests {
         log.end(21.0, Verdict::Passed, "everything that was expected held");
         assert_eq!(
             Summary::of(&log.finish()).caveats,
-            ["the API server on m1 was not ready when the scenario ended, its machine was started at 18.0 s"]
+            ["the API server on m1 was not ready when the scenario ended, its machine runs again since 18.0 s"]
         );
     }
 

@@ -27,7 +27,7 @@ pub fn markdown(history: &History, evidence: Option<&Path>) -> String {
     let but = if regressed { ", but worse than its baseline allows" } else { "" };
     let mut text = format!("## {sign} {}: {}{but}\n\n", plain(&run.scenario), summary.verdict);
     text.push_str(&format!("**{}**\n\n", plain(&summary.reason)));
-    text.extend(blame(summary.verdict).map(|blame| format!("{blame}\n\n")));
+    text.extend(blame(summary.verdict, summary.judged()).map(|blame| format!("{blame}\n\n")));
     let caveats: Vec<String> = summary.caveats.iter().map(|it| format!("- Also: {}\n", plain(it))).collect();
     text.push_str(&caveats.concat());
     text.push_str(if caveats.is_empty() { "" } else { "\n" });

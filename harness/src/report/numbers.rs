@@ -114,10 +114,18 @@ pub(super) fn numbers(events: &[Event], spans: &[Span], faults: &[Fault], ended:
     numbers
 }
 
-/// When the bring-up began and ended, if it did all that it is for.
+/// When the bring-up began and ended, if it did all that it is for. Where a cluster that was left was not well, that is the
+/// bring-up of the one that was made in its place.
 pub(super) fn brought_up(spans: &[Span]) -> Option<(f64, f64)> {
-    let mut of_it = spans.iter().filter(|span| span.phase == Phase::BringUp);
-    of_it.all(|span| span.outcome == Outcome::Passed).then(|| phase(spans, Phase::BringUp))?
+    let of_it = || spans.iter().filter(|span| span.phase == Phase::BringUp);
+    let bad = of_it().filter(|span| span.outcome != Outcome::Passed);
+    let given_up = bad.map(|span| span.end.unwrap_or(f64::INFINITY)).fold(0.0, f64::max);
+    let (before, after): (Vec<&Span>, Vec<&Span>) = of_it().partition(|span| span.start < given_up);
+    let begun = after.iter().map(|span| span.start).reduce(f64::min)?;
+    // What went on beside what failed is a part of it.
+    let over = before.iter().all(|span| span.end.is_some_and(|end| end <= begun));
+    let ended: Option<Vec<f64>> = after.iter().map(|span| span.end).collect();
+    ended?.into_iter().reduce(f64::max).filter(|_| over).map(|end| (begun, end))
 }
 
 /// When a phase began and ended, if all of its spans ended.
@@ -184,7 +192,25 @@ fn renewal(events: &[Event]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::support::Log;
+    use crate::event::Verdict;
+    use crate::report::Summary;
+    use crate::report::support::{Log, Work, work};
+
+    #[test]
+    fn a_bring_up_counts_when_it_is_over_and_from_the_cluster_that_was_made_in_the_place_of_another() {
+        let brought_up = |spans: &[(f64, f64, Verdict)]| {
+            let mut log = Log::new("bring-up");
+            for (from, to, verdict) in spans {
+                log.work(&Work { verdict: *verdict, ..work(Phase::BringUp, "work", *from, *to) });
+            }
+            brought_up(&Summary::of(&log.finish()).spans)
+        };
+        use Verdict::{Broken, Passed};
+        assert_eq!(brought_up(&[(1.0, 5.0, Passed), (2.0, 9.0, Passed)]), Some((1.0, 9.0)));
+        assert_eq!(brought_up(&[(1.0, 5.0, Passed), (5.0, 9.0, Broken)]), None);
+        assert_eq!(brought_up(&[(1.0, 5.0, Broken), (2.0, 9.0, Passed)]), None, "side by side");
+        assert_eq!(brought_up(&[(1.0, 5.0, Broken), (6.0, 9.0, Passed), (9.0, 10.0, Passed)]), Some((6.0, 10.0)));
+    }
 
     #[test]
     fn a_node_turns_only_from_what_it_was_before() {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::Comparison;
-use crate::event::{Event, INTERRUPTED, LOOK, Phase, REMOVE, Verdict, What};
+use crate::event::{Event, INTERRUPTED, JUDGE, LOOK, Phase, REMOVE, Verdict, What};
 
 use super::always::{Always, always};
 use super::api::{Api, api};
@@ -228,6 +228,11 @@ impl Summary {
         notice.starts_with(LOOK) && self.removed()
     }
 
+    /// Whether all of the scenario was judged, and found good.
+    pub(super) fn judged(&self) -> bool {
+        self.spans.iter().any(|span| span.title == JUDGE && span.outcome == Verdict::Passed.into())
+    }
+
     /// Whether all machines were removed.
     pub(super) fn removed(&self) -> bool {
         let removal = |span: &Span| span.phase == Phase::CleanUp && span.title == REMOVE;
@@ -398,6 +403,19 @@ mod tests {
             summary.reason,
             "interrupted at 79.5 s by Ctrl-C or another signal; the log ends after 79.5 s, before the run's end"
         );
+    }
+
+    #[test]
+    fn a_run_that_broke_once_all_had_held_says_so() {
+        let blamed = |judged: Verdict| {
+            let mut log = support::Log::new("judged");
+            log.work(&support::Work { verdict: judged, ..support::work(Phase::Scenario, JUDGE, 20.0, 20.1) });
+            log.end(26.0, Verdict::Broken, "the machines cannot be removed");
+            let summary = Summary::of(&log.finish());
+            crate::report::words::blame(summary.verdict, summary.judged()).unwrap()
+        };
+        assert!(blamed(Verdict::Passed).starts_with("All that was expected held"));
+        assert!(blamed(Verdict::Broken).contains("was not judged"));
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub(super) fn verdict(events: &[Event], summary: &Summary, evidence: Option<&Pat
     let verdict = summary.verdict;
     let name = paint.verdict(verdict, &verdict.to_string().to_uppercase());
     let mut lines = vec![String::new(), format!("{name}  {} in {}", summary.run.scenario, time(summary.run.seconds))];
-    lines.extend(blame(verdict).into_iter().flat_map(|blame| wrapped(blame, "  ", style.width)));
+    lines.extend(blame(verdict, summary.judged()).into_iter().flat_map(|blame| wrapped(blame, "  ", style.width)));
     lines.extend(wrapped(&summary.reason, "  ", style.width));
     lines.extend(summary.caveats.iter().flat_map(|it| wrapped(&format!("also: {it}"), "  ", style.width)));
     let cause = Cause::of(summary);

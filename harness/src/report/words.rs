@@ -43,10 +43,13 @@ pub(super) fn moment_and_wall(run: &Run, at: f64) -> String {
     format!("{} ({} UTC)", moment(at), wall(run.started, at, "%H:%M:%S"))
 }
 
-/// What a verdict blames, where it is not that all held.
-pub(super) fn blame(verdict: Verdict) -> Option<&'static str> {
+/// What a verdict blames, where it is not that all held. `judged` is whether the whole run was judged, and found good.
+pub(super) fn blame(verdict: Verdict, judged: bool) -> Option<&'static str> {
     match verdict {
         Verdict::Passed => None,
+        Verdict::Broken if judged => {
+            Some("All that was expected held, but afterwards Quorate or its host could not do their part.")
+        }
         Verdict::Failed => Some("The cluster did not do what its scenario expects."),
         Verdict::Broken => Some("Quorate or its host could not do their part: the cluster was not judged."),
         Verdict::Interrupted => Some("The run was ended before its time: the cluster was not judged."),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::{Failure, broken};
 use super::monitor::{Monitor, Unmet};
 use super::{choice, demand};
-use crate::event::{Phase, SpanId, Verdict};
+use crate::event::{JUDGE, Phase, SpanId, Verdict};
 use crate::fault::Hand;
 use crate::fault::active::Active;
 use crate::machine::Fleet;
@@ -75,7 +75,7 @@ impl Engine {
     async fn settle(&self, observers: &Observers, after: &[SpanId]) -> Result<(), Failure> {
         let deadline = self.fleet.patience(SETTLE);
         let options = SpanOptions { after, deadline: Some(deadline), ..SpanOptions::default() };
-        let span = self.recorder.span(Phase::Scenario, "judge the whole run", options);
+        let span = self.recorder.span(Phase::Scenario, JUDGE, options);
         observers.refresh();
         let settled = tokio::time::timeout(deadline, async {
             observers.settle().await.map_err(|panic| Failure::Broken(format!("an observer ended: {panic}")))?;

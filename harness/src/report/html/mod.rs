@@ -77,7 +77,7 @@ pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, miniji
         ticks => ticks(end),
         seed => seed(&history.events),
         started => began(&summary.run),
-        blame => blame(summary.verdict),
+        blame => blame(summary.verdict, summary.judged()),
         left => left(&summary.run).or(summary.removed().then_some("all that the run made were removed, and nothing else")),
         scope => scope(&summary),
         end,

@@ -85,7 +85,8 @@ impl Track {
         moments.sort_by(f64::total_cmp);
         let mut track = Self::default();
         for at in moments {
-            let state = states.iter().find(|state| state.from == at || (state.from..state.to).contains(&at));
+            // Of several at one moment the last one counts.
+            let state = states.iter().rfind(|state| state.from == at || (state.from..state.to).contains(&at));
             let cover = covers.iter().find(|(lasts, _)| lasts.contains(&at));
             match (state, state.zip(cover).and_then(|(state, (_, cover))| make(state, cover))) {
                 (None, _) => track.turn(at, "", "", String::new()),
@@ -167,6 +168,18 @@ mod tests {
         }
         let pieces: Vec<_> = track.pieces(None, 9.0).into_iter().map(|it| (it.from, it.to, it.class)).collect();
         assert_eq!(pieces, [(1.0, 3.0, "up".into()), (3.0, 4.0, "down".into()), (6.0, 9.0, "up".into())]);
+    }
+
+    #[test]
+    fn of_two_states_at_one_moment_the_last_lasts_also_under_a_cover() {
+        let mut track = Track::default();
+        for (at, class) in [(1.0, "up"), (2.0, "down"), (2.0, "up"), (2.0, "down")] {
+            track.turn(at, class, "", String::new());
+        }
+        let track = track.under(&[(4.0..5.0, ())], 9.0, |_, ()| Some(("unknown", String::new(), String::new())));
+        let pieces: Vec<_> = track.pieces(None, 9.0).into_iter().map(|it| (it.from, it.to, it.class)).collect();
+        let expected = [(1.0, 2.0, "up"), (2.0, 4.0, "down"), (4.0, 5.0, "unknown"), (5.0, 9.0, "down")];
+        assert_eq!(pieces, expected.map(|(from, to, class)| (from, to, class.to_owned())));
     }
 
     #[test]
