@@ -12,6 +12,7 @@ use quorate::machine::ssh::Ssh;
 use quorate::machine::{Fleet, REMOVAL_LOG, vagrant};
 use quorate::process::{Command, ProcessError};
 use quorate::record::Recorder;
+use quorate::run::store::{Alive, Entry, Folder};
 use quorate::scenario::{self, LoadOptions, MachineName, Rendering, Topology};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -40,8 +41,10 @@ pub(super) struct Rig {
     pub(super) cancel: CancellationToken,
     topology: Topology,
     changes: Changes,
+    /// The run that the machines are of for `quorate ls` and `quorate clean`, should this be killed.
+    run: Folder,
+    _alive: Alive,
     // Removed with the rig.
-    _folder: TempDir,
     _sockets: TempDir,
 }
 
@@ -53,18 +56,16 @@ impl Rig {
         cancel: &CancellationToken,
     ) -> Result<Self, String> {
         let truth = named(provider);
-        let folder = tempfile::Builder::new().prefix("quorate-contract-").tempdir().map_err(words)?;
+        let (run, alive) = Folder::create("the contract of providers").map_err(words)?;
+        run.enter(&Entry::Machines { provider: provider.to_owned(), at: truth.elsewhere() }).map_err(words)?;
+        let folder = run.path();
         let sockets = tempfile::Builder::new().prefix("quorate-ssh-").tempdir().map_err(words)?;
-        for sub in ["vagrant", "ssh", "logs"] {
-            std::fs::create_dir(folder.path().join(sub)).map_err(words)?;
-        }
-        let run = folder.path().file_name().unwrap().to_string_lossy().trim_start_matches("quorate-").to_lowercase();
         // Another host's network is one that this host has a route into, made beforehand.
         let topology = topology(if truth.elsewhere().is_some() { crate::first_network() } else { crate::network(0) });
         let site = Site {
-            run,
-            folder: folder.path().to_owned(),
-            log: folder.path().join("logs/vagrant.log"),
+            run: run.run().to_owned(),
+            folder: folder.to_owned(),
+            log: folder.join("logs/vagrant.log"),
             network: topology.network,
             vm_box: std::env::var("QUORATE_BOX").unwrap_or_else(|_| DEFAULT_BOX.to_owned()),
         };
@@ -78,7 +79,7 @@ impl Rig {
         };
         let rendering = truth.rendering(&topology, &site, image.as_ref());
         let vagrantfile = vagrant::render(&topology, &site, truth.name(), rendering).map_err(words)?;
-        std::fs::write(folder.path().join("vagrant/Vagrantfile"), vagrantfile).map_err(words)?;
+        std::fs::write(folder.join("vagrant/Vagrantfile"), vagrantfile).map_err(words)?;
         let judged = match lies {
             Some(told) => Box::new(Liar::new(named(provider), told)),
             None => named(provider),
@@ -86,7 +87,7 @@ impl Rig {
         let changes = Changes::watch(judged.as_ref(), &site.prefix());
         let fleet = Fleet::new(judged, site.clone(), &topology, sockets.path().to_owned(), recorder);
         let cancel = cancel.clone();
-        Ok(Self { fleet, truth, site, cancel, topology, changes, _folder: folder, _sockets: sockets })
+        Ok(Self { fleet, truth, site, cancel, topology, changes, run, _alive: alive, _sockets: sockets })
     }
 
     /// The machine that things are done to.
@@ -203,7 +204,10 @@ impl Rig {
     pub(super) async fn remove(&self) {
         self.changes.end();
         self.fleet.close().await;
-        if let Err(error) = self.removed_by(self.truth.as_ref()).await {
+        let removed = self.run.remove(None).await;
+        if let Err(error) =
+            removed.map_err(words).and_then(|()| std::fs::remove_dir_all(self.run.path()).map_err(words))
+        {
             eprintln!("the machines of {} are not removed: {error}", self.site.prefix());
         }
     }
