@@ -85,6 +85,12 @@ mod full {
         let run =
             fails("killed-master-still-expected.yaml", &["step 3", "expected all nodes Ready within 1m", "master2"]);
         assert!(!run.reason().contains("master1") && !run.reason().contains("master3"), "{}", run.story());
+        // What a machine said before it was off is at hand like that of the others, and the page leads to it.
+        let journal = std::fs::read_to_string(run.folder().join("machines/master2/journal.txt")).unwrap();
+        assert!(journal.contains("containerd["), "{journal}");
+        let page = std::fs::read_to_string(run.folder().join("report.html")).unwrap();
+        assert!(page.contains("machines&#x2f;master2&#x2f;journal.txt#:~:text="), "{}", run.story());
+        assert!(page.contains("the plan says that line 8 expects health while master2 is down"), "{}", run.story());
     }
 
     #[test]

@@ -176,12 +176,15 @@ pub fn read(history: &History, folder: &Path, machine: &str, window: &RangeInclu
         return Err(Error::Machine { machine: machine.to_owned(), known, logs: own_logs(history, folder) });
     }
     let start = history.events.first().map_or(Timestamp::UNIX_EPOCH, |event| event.wall);
-    let mut reader = Reader { start, window, said: Said::default(), known: None };
+    let mut reader = Reader { start, window, said: Said::default(), known: None, journal: false };
     reader.events(history);
     let own = reader.said.lines.len();
     // Earlier versions called it a log.
     for name in ["journal.txt", "journal.log"] {
-        reader.file(&there.join(name), |reader, file| reader.stream(file, None))?;
+        reader.file(&there.join(name), |reader, file| {
+            reader.journal = true;
+            reader.stream(file, None)
+        })?;
     }
     for name in ["pod-logs.tar", "var-log.tar"] {
         reader.file(&there.join(name), Reader::tar)?;
@@ -201,6 +204,8 @@ struct Reader<'a> {
     said: Said,
     /// From when to when the machine said anything.
     known: Option<(f64, f64)>,
+    /// Whether its journal was there as text.
+    journal: bool,
 }
 
 impl Reader<'_> {
@@ -252,7 +257,7 @@ impl Reader<'_> {
             let path = entry.path()?.to_string_lossy().into_owned();
             if let Some(pod) = pod(&path) {
                 self.stream(entry, Some(&pod))?;
-            } else if path.ends_with("system.journal") {
+            } else if path.ends_with("system.journal") && !self.journal {
                 self.said.notes.push(
                     "the machine was off when the evidence was gathered: its journal is in var-log.tar, for `journalctl --file`"
                         .to_owned(),

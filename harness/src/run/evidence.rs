@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::salvage;
 use crate::machine::provider::State;
 use crate::machine::{Fleet, MachineError};
 use crate::process::{Command, ProcessError};
@@ -38,8 +39,16 @@ async fn machine(fleet: &Fleet, name: &MachineName, folder: &Path, recorder: &Re
     std::fs::create_dir_all(folder.join(&own))?;
     let tell = |file: &str, role: &str| recorder.log_file(format!("{own}/{file}"), role, Some(name.as_str()));
     let salvage = async || {
-        fleet.salvage(name, "/var/log", &folder.join(&own).join("var-log.tar")).await?;
+        let own = folder.join(&own);
+        let (tar, journal) = (own.join("var-log.tar"), own.join("journal.txt"));
+        fleet.salvage(name, "/var/log", &tar).await?;
         tell("var-log.tar", "pod-logs");
+        match salvage::journal(&tar, &journal).await {
+            Ok(true) => tell("journal.txt", "journal"),
+            Ok(false) => {}
+            // All that it says is in the archive.
+            Err(error) => tracing::debug!(%error, "the journal of {name} is not made a text"),
+        }
         Ok(())
     };
     let cancel = CancellationToken::new();

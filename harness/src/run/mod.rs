@@ -14,6 +14,7 @@ mod gate;
 mod handover;
 mod monitor;
 pub mod retention;
+mod salvage;
 mod session;
 mod settings;
 pub mod store;

@@ -19,9 +19,6 @@ const MINUTES: i64 = 3;
 /// The role of what is no text.
 const ARCHIVE: &str = "pod-logs";
 
-/// The file of what was on the disk of a machine that could not be entered, its journal among it.
-const SALVAGED: &str = "/var-log.tar";
-
 /// The files of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Files {
@@ -76,13 +73,6 @@ pub(super) struct Link {
     pub(super) label: String,
     /// How to read it where a browser does not show it.
     pub(super) read_by: Option<String>,
-}
-
-impl Log {
-    /// Whether it was taken from the disk of a machine that was off.
-    fn is_salvaged(&self) -> bool {
-        self.was.ends_with(SALVAGED)
-    }
 }
 
 impl Link {
@@ -153,12 +143,11 @@ impl Files {
         })
     }
 
-    /// The journal of a machine at a moment, or what was salvaged from its disk.
+    /// The journal of a machine at a moment.
     pub(super) fn journal(&self, machine: Option<&str>, at: f64) -> Option<Link> {
         let machine = machine?;
-        let mut logs = self.logs.iter().filter(|log| log.machine.as_deref() == Some(machine));
-        let log = logs.clone().find(|log| log.role == "journal").or_else(|| logs.find(|log| log.is_salvaged()))?;
-        Some(self.link(log, at))
+        let journal = |log: &&Log| log.role == "journal" && log.machine.as_deref() == Some(machine);
+        self.logs.iter().find(journal).map(|log| self.link(log, at))
     }
 
     fn link(&self, log: &Log, at: f64) -> Link {
@@ -182,7 +171,7 @@ impl Files {
     }
 
     fn read_by(&self, log: &Log, at: f64) -> Option<String> {
-        (log.packed || log.is_salvaged()).then(|| match &log.machine {
+        log.packed.then(|| match &log.machine {
             Some(machine) if log.role != "log" => format!("quorate logs {} {machine} --around {at:.1}s", self.run),
             _ => format!("zcat {}", log.path),
         })
@@ -233,7 +222,6 @@ mod tests {
         log.file(90.0, "machines/m1/pod-logs.tar.gz", "pod-logs", Some("m1"), None);
         log.file(91.0, "machines/m1/journal.txt", "journal", Some("m1"), None);
         log.file(92.0, "machines/m2/journal.txt", "journal", Some("m2"), None);
-        log.file(93.0, "machines/m3/var-log.tar", "pod-logs", Some("m3"), None);
         let events = log.finish();
         Files::of(&events, &Summary::of(&events).run, evidence)
     }
@@ -245,9 +233,6 @@ mod tests {
         let texts = ["T06%3A02%3A44", "T06%3A02%3A45", "T06%3A02%3A46", "T06%3A02", "T06%3A03", "T06%3A04"];
         let texts = texts.map(|text| format!("text=2026%2D11%2D23{text}")).join("&");
         assert_eq!(link.href, format!("./machines/m1/journal.txt#:~:{texts}"));
-        let link = files().journal(Some("m3"), 70.5).unwrap();
-        assert_eq!(link.href, "./machines/m3/var-log.tar");
-        assert_eq!(link.read_by.as_deref(), Some("quorate logs 20261123-0601-k3x9 m3 --around 70.5s"));
     }
 
     #[test]
