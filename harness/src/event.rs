@@ -20,6 +20,9 @@ pub const INTERRUPTED: &str = "the run was interrupted";
 /// How the notice begins that says how to look at a cluster, which holds until its machines are removed.
 pub(crate) const LOOK: &str = "the cluster can be looked at: ";
 
+/// What Vagrant printed while it removed machines, within the folder of the run that did so.
+pub const REMOVAL_LOG: &str = "logs/removal.log";
+
 /// The title of the work that judges what can be judged at the end alone.
 pub(crate) const JUDGE: &str = "judge the whole run";
 

@@ -29,7 +29,6 @@ use crate::record::{Recorder, Span, SpanOptions};
 pub use self::error::{Answer, ArtifactError};
 pub use self::kubernetes::Kubernetes;
 pub use self::source::{NotASource, Source};
-pub(crate) use self::version::TOO_NEW;
 
 /// Which Kubernetes is wanted, and where it may come from.
 #[derive(Debug, Clone)]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::scenario::TOO_NEW;
+
 /// An exact version, as `1.20.2` or `1.32.0-rc.1`. Releases sort after their own release candidates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
@@ -22,13 +24,6 @@ pub(super) enum Wanted {
     /// Exactly this.
     Exact(Version),
 }
-
-/// The first minor version that cannot be made a cluster of here.
-///
-/// From it on kubeadm has the kubelet of a joining master wait for that master's own API server, which is started only when
-/// the nodes are there: <https://github.com/kubernetes/enhancements/issues/4471>. From 1.36 on it starts etcd with options of
-/// etcd 3.6, and Debian 12 has 3.4: <https://github.com/kubernetes/kubernetes/pull/135701>.
-pub(crate) const TOO_NEW: (u32, u32) = (1, 33);
 
 /// A text that is no version.
 #[derive(Debug, thiserror::Error)]

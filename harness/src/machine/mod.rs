@@ -34,9 +34,6 @@ use provider::{Link, Observed, Provider, ProviderError, Site, State};
 use ssh::Ssh;
 use vagrant::Vagrant;
 
-/// What Vagrant printed while it removed machines, within the folder of the run that did so.
-pub const REMOVAL_LOG: &str = "logs/removal.log";
-
 /// How long four machines may take to come up. Containers take ten seconds.
 const UP: Duration = Duration::from_secs(600);
 /// How long a machine may take to shut down in order.

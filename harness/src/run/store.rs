@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::sysctl;
+use crate::event::REMOVAL_LOG;
 use crate::machine;
 use crate::machine::provider::{self, Provider, ProviderError};
 use crate::paths;
@@ -280,7 +281,7 @@ impl Folder {
     /// Removes all that the ledger names, newest first. The evidence stays. Only for who holds the run, or nobody does.
     /// What Vagrant prints goes into the run's own log of that, or into `log`.
     pub async fn remove(&self, log: Option<&Path>) -> Result<(), StoreError> {
-        let own = self.path.join(machine::REMOVAL_LOG);
+        let own = self.path.join(REMOVAL_LOG);
         let log = log.unwrap_or(&own);
         let ledger = self.ledger()?;
         if ledger.is_empty() {
@@ -475,7 +476,7 @@ mod tests {
             assert!(text.contains("set LIBVIRT_DEFAULT_URI='qemu+ssh://root@vm-host.example/system'"), "{text}");
         }
         assert_eq!(folder.ledger().unwrap(), [there]);
-        assert!(!temp.path().join(machine::REMOVAL_LOG).exists());
+        assert!(!temp.path().join(REMOVAL_LOG).exists());
     }
 
     #[tokio::test]

@@ -7,7 +7,13 @@ use super::problem::{Problems, quoted};
 use super::table::{Field, Table, Words};
 use super::yaml::{Kind, Node};
 use super::{Kubernetes, NetworkPlugin, Runtime, network};
-use crate::artifact::TOO_NEW;
+
+/// The first version, as its major and its minor part, that cannot be made a cluster of.
+///
+/// From it on kubeadm has the kubelet of a joining master wait for that master's own API server, which is started only when
+/// the nodes are there: <https://github.com/kubernetes/enhancements/issues/4471>. From 1.36 on it starts etcd with options of
+/// etcd 3.6, and Debian 12 has 3.4: <https://github.com/kubernetes/kubernetes/pull/135701>.
+pub(crate) const TOO_NEW: (u32, u32) = (1, 33);
 
 static RUNTIME: Words<Runtime> =
     Words { what: "a container runtime", words: &[("containerd", Runtime::Containerd), ("docker", Runtime::Docker)] };

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use ipnet::Ipv4Net;
 use quorate::artifact::{self, Form, Request};
+use quorate::event::REMOVAL_LOG;
 use quorate::machine::provider::{DEFAULT_BOX, Provider, ProviderError, Site, State};
 use quorate::machine::ssh::Ssh;
-use quorate::machine::{Fleet, REMOVAL_LOG, vagrant};
+use quorate::machine::{Fleet, vagrant};
 use quorate::process::{Command, ProcessError};
 use quorate::record::Recorder;
 use quorate::run::store::{Alive, Entry, Folder};

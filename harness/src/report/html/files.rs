@@ -7,8 +7,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::event::{Event, What};
-use crate::machine::REMOVAL_LOG;
+use crate::event::{Event, REMOVAL_LOG, What};
 use crate::pack;
 use crate::report::summary::Run;
 
