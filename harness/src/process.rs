@@ -240,8 +240,8 @@ impl Command {
         self
     }
 
-    /// Ends what it leaves behind with its output open, a few seconds after itself. That counts as part of it otherwise. Only
-    /// where what it prints is logged, or told line by line.
+    /// Ends what it leaves behind with its output open, a few seconds after itself. That counts as part of it otherwise, and so
+    /// does what has made a session of its own, which is not ended. Only where what it prints is logged, or told line by line.
     #[must_use]
     pub fn sheds(mut self) -> Self {
         self.sheds = true;
