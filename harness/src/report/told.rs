@@ -227,6 +227,8 @@ pub(super) fn tidy(text: &str) -> String {
         "client error (Connect): ",
         "client error (SendRequest): ",
     ];
+    // What the API said is told once more behind it, field by field.
+    let text = text.split_once(" (Status {").map_or(text, |(said, _)| said);
     let plain = LAYERS.iter().fold(text.to_owned(), |text, layer| text.replace(layer, ""));
     let running = plain.starts_with("container is running") || plain.starts_with("container is paused");
     let parts = plain.split(", ").filter(|part| !(running && is_of_an_end(part)));
@@ -314,6 +316,10 @@ mod tests {
             (
                 "ServiceError: client error (SendRequest): peer closed: https://docs.rs/rustls/latest/x.html#eof",
                 "peer closed",
+            ),
+            (
+                "ApiError: too old resource version: 530 (539): Expired (Status { status: Some(Failure), code: 410 })",
+                "ApiError: too old resource version: 530 (539): Expired",
             ),
             ("the container exited with 137", "the container exited with 137"),
         ] {
