@@ -31,24 +31,22 @@ pub use self::kubernetes::Kubernetes;
 pub use self::source::{NotASource, Source};
 
 /// Which Kubernetes is wanted, and where it may come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// An exact version as `1.31.2`, a minor one as `1.31` for its newest patch, or none for what the first source has.
     pub version: Option<String>,
-    /// Asked in this order; the first that has the version wins. None at all means [`Request::default`]'s.
+    /// Asked in this order; the first that has the version wins. None at all means the cache and then Debian's source package
+    /// for a version that is asked for, and otherwise Debian's first: what somebody has tried once is not taken unasked.
     pub sources: Vec<Source>,
 }
 
 impl Request {
     fn sources(&self) -> &[Source] {
-        if self.sources.is_empty() { &[Source::Cache, Source::Debian] } else { &self.sources }
-    }
-}
-
-impl Default for Request {
-    /// Any version, from the cache or else from Debian's source package.
-    fn default() -> Self {
-        Self { version: None, sources: vec![Source::Cache, Source::Debian] }
+        match (self.sources.is_empty(), &self.version) {
+            (false, _) => &self.sources,
+            (true, Some(_)) => &[Source::Cache, Source::Debian],
+            (true, None) => &[Source::Debian, Source::Cache],
+        }
     }
 }
 
@@ -252,4 +250,20 @@ fn record_kubernetes(kubernetes: &Kubernetes, recorder: &Recorder) {
 /// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tried_once_is_not_taken_unless_it_is_asked_for() {
+        let first = |version: Option<&str>, sources: Vec<Source>| {
+            let request = Request { version: version.map(str::to_owned), sources };
+            request.sources()[0].clone()
+        };
+        assert_eq!(first(None, Vec::new()), Source::Debian);
+        assert_eq!(first(Some("1.22"), Vec::new()), Source::Cache);
+        assert_eq!(first(None, vec![Source::Cache]), Source::Cache);
+    }
 }

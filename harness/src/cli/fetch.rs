@@ -22,8 +22,9 @@ pub(crate) struct Args {
     /// The version of Kubernetes, as 1.31.2, or 1.31 for its newest patch. What the first source has if not said.
     #[arg(long, value_name = "VERSION")]
     kubernetes_version: Option<String>,
-    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
-    #[arg(long, value_name = "SOURCE", default_values = ["cache", "debian"])]
+    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian. Debian's source package
+    /// if not said, and before it the cache where a version is asked for.
+    #[arg(long, value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
     /// For which machines: those of docker start from an image, virtual machines install from an archive.
     #[arg(long, value_name = "PROVIDER", default_value = "docker")]
