@@ -66,6 +66,9 @@ fn an_interrupt_while_a_machine_starts_tells_that_it_runs_and_what_it_said() {
     assert_eq!(last, Some("running"), "{}", run.story());
     assert_eq!(history.summary().caveats, Vec::<String>::new(), "what lasted was undone{}", run.story());
     assert!(run.folder().join("machines/master1/journal.txt").is_file(), "nobody asked the machine{}", run.story());
+    // Requests that nobody had answered yet are none that there were not.
+    let api = history.summary().api.unwrap();
+    assert!(api.failed > 0 && api.longest_outage >= 1.0, "{api:?}{}", run.story());
 }
 
 #[test]

@@ -20,10 +20,9 @@ pub enum ArtifactError {
     },
     /// It is newer than what a cluster can be made of here.
     #[error(
-        "Kubernetes {wanted} is too new: since 1.33 kubeadm lets a joining master's kubelet wait for that master's own API \
-         server, which Quorate starts only once all nodes are there, and since 1.36 it wants etcd 3.6, while Debian 12 has 3.4\n  \
-         mend it: take 1.32 or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); the scenarios that ship \
-         passed on 1.20.2 and 1.22.4"
+        "Kubernetes {wanted} is too new to be made a cluster of\n  \
+         mend it: take 1.32 or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); docs/node-image.md \
+         says why, and which versions were tried"
     )]
     TooNew {
         /// What was asked for, or what a source has.

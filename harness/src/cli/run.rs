@@ -46,7 +46,8 @@ pub(crate) struct Args {
     /// The version of Kubernetes, as 1.20.2 or 1.20, instead of the topology's.
     #[arg(long, env = "QUORATE_KUBERNETES_VERSION", value_name = "VERSION")]
     kubernetes_version: Option<String>,
-    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian.
+    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian. Debian's source package
+    /// if not said, and before it the cache where a version is asked for.
     #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
     /// Leaves the machines when the run of one scenario is over. `quorate clean RUN` removes them.

@@ -78,7 +78,7 @@ pub fn html(history: &History, evidence: Option<&Path>) -> Result<String, miniji
         seed => seed(&history.events),
         started => began(&summary.run),
         blame => blame(summary.verdict, summary.judged()),
-        left => left(&summary.run).or(summary.removed().then_some("all that the run made were removed, and nothing else")),
+        left => left(&summary.run).or(summary.removed().then_some("all of its cluster were removed")),
         scope => scope(&summary),
         end,
         style => Value::from_safe_string(STYLE.to_owned()),

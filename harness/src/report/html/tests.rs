@@ -47,7 +47,7 @@ fn work_on_no_machine_leads_to_the_log_that_all_share() {
     assert!(logs.contains("There is none of m2: it was absent (Vagrant has not made it)."), "{logs}");
     assert!(
         page.contains(
-            r#"all that the run made were removed, and nothing else (<a href=".&#x2f;logs&#x2f;removal.log">logs&#x2f;removal.log</a>)"#
+            r#"all of its cluster were removed (<a href=".&#x2f;logs&#x2f;removal.log">logs&#x2f;removal.log</a>)"#
         ),
         "{page}"
     );
