@@ -11,17 +11,19 @@ pub enum ArtifactError {
     #[error("getting the machines' parts was interrupted; it goes on from there when started again")]
     Cancelled,
     /// No source has the version that was asked for.
-    #[error("no source has Kubernetes {wanted}:{}\n  mend it: {}", answers_of(.answers), remedy_of_version(.wanted))]
+    #[error("no source has {wanted}:{}\n  mend it: {remedy}", answers_of(.answers))]
     NotFound {
         /// What was asked for.
         wanted: String,
         /// What each source said, in the order in which they were asked.
         answers: Vec<Answer>,
+        /// What to do about it.
+        remedy: String,
     },
     /// It is newer than what a cluster can be made of here.
     #[error(
         "Kubernetes {wanted} is too new to be made a cluster of\n  \
-         mend it: take 1.32 or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); docs/node-image.md \
+         mend it: take 1.36 or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); docs/node-image.md \
          says why, and which versions were tried"
     )]
     TooNew {
@@ -164,13 +166,6 @@ fn answers_of(answers: &[Answer]) -> String {
     answers.iter().map(|Answer { source, said }| format!("\n    {source}: {said}")).collect()
 }
 
-fn remedy_of_version(wanted: &str) -> String {
-    let example = if wanted.contains('.') { "that version" } else { "Kubernetes" };
-    format!(
-        "add a source that has {example}, as with `--kubernetes-from mirror:URL` or `--kubernetes-from folder:PATH`"
-    )
-}
-
 fn mend(remedy: Option<&str>) -> String {
     remedy.map(|remedy| format!("\n  mend it: {remedy}")).unwrap_or_default()
 }
@@ -193,8 +188,9 @@ mod tests {
         let errors = [
             ArtifactError::Cancelled,
             ArtifactError::NotFound {
-                wanted: "1.31.2".into(),
+                wanted: "Kubernetes 1.31.2".into(),
                 answers: vec![answer("cache", "has 1.20.2"), answer("debian", "has 1.20.2")],
+                remedy: "add a source".into(),
             },
             ArtifactError::Checksum { url: "http://m/kubelet".into(), expected: "aa".into(), found: "bb".into() },
             ArtifactError::Space { what: "build Kubernetes".into(), folder: "/c".into(), need: 6 << 30, free: 3 << 29 },

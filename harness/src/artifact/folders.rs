@@ -33,7 +33,7 @@ impl Folders {
 
     pub(super) fn at(root: PathBuf) -> Result<Self, ArtifactError> {
         let folders = Self { root };
-        for folder in [folders.kubernetes(), folders.node(), folders.root.join("log")] {
+        for folder in [folders.kubernetes(), folders.etcd(), folders.node(), folders.root.join("log")] {
             std::fs::create_dir_all(&folder).map_err(ArtifactError::file("make", &folder))?;
         }
         Ok(folders)
@@ -42,6 +42,11 @@ impl Folders {
     /// One folder for each set of binaries; `*.part` and `*.work` are under way.
     pub(super) fn kubernetes(&self) -> PathBuf {
         self.root.join("kubernetes")
+    }
+
+    /// One folder for each release of etcd; `*.part` are under way.
+    pub(super) fn etcd(&self) -> PathBuf {
+        self.root.join("etcd")
     }
 
     /// Trees and scripts of node images.

@@ -4,7 +4,9 @@
 //! It makes no machine and knows none. What it does on the host, it does in scripts that lie beside the code.
 
 mod apt;
+mod download;
 mod error;
+mod etcd;
 mod folders;
 mod kubernetes;
 mod node;
@@ -13,6 +15,7 @@ mod source;
 pub(crate) mod tools;
 mod version;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,27 +30,47 @@ use crate::event::{Phase, Verdict, What};
 use crate::record::{Recorder, Span, SpanOptions};
 
 pub use self::error::{Answer, ArtifactError};
+pub use self::etcd::Etcd;
 pub use self::kubernetes::Kubernetes;
 pub use self::source::{NotASource, Source};
 
-/// Which Kubernetes is wanted, and where it may come from.
+/// Where the parts of a cluster may come from. Sources are asked in their order, and the first that has what is wanted wins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Of Kubernetes. None at all means the cache and then Debian's source package for a version that is asked for, and
+    /// otherwise Debian's first: what somebody has tried once is not taken unasked.
+    pub kubernetes: Vec<Source>,
+    /// Of etcd. None at all means Debian's where the Kubernetes can use it, and then the cache.
+    pub etcd: Vec<Source>,
+}
+
+/// Which Kubernetes is wanted, and where it and its etcd may come from.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// An exact version as `1.31.2`, a minor one as `1.31` for its newest patch, or none for what the first source has.
     pub version: Option<String>,
-    /// Asked in this order; the first that has the version wins. None at all means the cache and then Debian's source package
-    /// for a version that is asked for, and otherwise Debian's first: what somebody has tried once is not taken unasked.
-    pub sources: Vec<Source>,
+    /// Who is asked.
+    pub sources: Sources,
 }
 
 impl Request {
-    fn sources(&self) -> &[Source] {
-        match (self.sources.is_empty(), &self.version) {
-            (false, _) => &self.sources,
+    fn of_kubernetes(&self) -> &[Source] {
+        match (self.sources.kubernetes.is_empty(), &self.version) {
+            (false, _) => &self.sources.kubernetes,
             (true, Some(_)) => &[Source::Cache, Source::Debian],
             (true, None) => &[Source::Debian, Source::Cache],
         }
     }
+
+    fn of_etcd(&self) -> &[Source] {
+        if self.sources.etcd.is_empty() { &[Source::Debian, Source::Cache] } else { &self.sources.etcd }
+    }
+}
+
+/// The programs that machines are made with beyond Debian's.
+struct Parts {
+    kubernetes: Kubernetes,
+    etcd: Etcd,
 }
 
 /// What machines become nodes from.
@@ -60,10 +83,10 @@ pub enum Form {
 }
 
 impl Form {
-    fn reference(self, kubernetes: &Kubernetes) -> String {
+    fn reference(self, parts: &Parts) -> String {
         match self {
-            Self::Image => node::reference(kubernetes),
-            Self::Bundle => node::bundle_reference(kubernetes),
+            Self::Image => node::reference(parts),
+            Self::Bundle => node::bundle_reference(parts),
         }
     }
 
@@ -100,6 +123,8 @@ pub struct NodeImage {
     pub bundle: Option<PathBuf>,
     /// The Kubernetes inside.
     pub kubernetes: Kubernetes,
+    /// The etcd inside.
+    pub etcd: Etcd,
 }
 
 /// Makes sure that there is what machines become nodes of a Kubernetes from, and says what it is.
@@ -113,58 +138,70 @@ pub async fn node_image(
     cancel: &CancellationToken,
 ) -> Result<NodeImage, ArtifactError> {
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let at_hand = source::at_hand(&wanted, request.sources(), &folders, cancel).await?;
-    // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
-    let reference = at_hand.as_ref().map_or_else(|| "quorate/node:none".to_owned(), |it| form.reference(it));
-    let known = form.there(&reference, &folders, cancel).await?;
-    let (kubernetes, reference, checksum) = match (at_hand, known) {
-        (Some(kubernetes), Some(checksum)) => (kubernetes, reference, checksum),
-        (at_hand, _) => make(form, &wanted, request, at_hand, &folders, recorder, cancel).await?,
+    let kubernetes = source::at_hand(&wanted, request.of_kubernetes(), &folders, cancel).await?;
+    let etcd = match &kubernetes {
+        Some(kubernetes) => etcd::at_hand(kubernetes, request.of_etcd(), &folders, cancel).await?,
+        None => None,
     };
-    record_kubernetes(&kubernetes, recorder);
+    // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
+    let (parts, known) = match (kubernetes, etcd) {
+        (Some(kubernetes), Some(etcd)) => {
+            let parts = Parts { kubernetes, etcd };
+            let known = form.there(&form.reference(&parts), &folders, cancel).await?;
+            (Ok(parts), known)
+        }
+        (kubernetes, _) => (Err(kubernetes), form.there("quorate/node:none", &folders, cancel).await?),
+    };
+    let (parts, checksum) = match (parts, known) {
+        (Ok(parts), Some(checksum)) => (parts, checksum),
+        (parts, _) => make(form, &wanted, request, parts, &folders, recorder, cancel).await?,
+    };
+    let reference = form.reference(&parts);
+    let Parts { kubernetes, etcd } = parts;
+    record("kubernetes", &kubernetes.version, &kubernetes.source, &kubernetes.sha256, recorder);
+    record("etcd", &etcd.version, &etcd.source, &etcd.sha256, recorder);
     let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();
     let (name, source) =
         (form.title().replace(' ', "-"), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
-    let sha256 = [(reference.clone(), checksum)].into();
-    recorder.record(What::Artifact { name, version, source, sha256 });
+    record(&name, &version, &source, &[(reference.clone(), checksum)].into(), recorder);
     let bundle = (form == Form::Bundle).then(|| node::bundle_file(&folders, &reference));
-    Ok(NodeImage { reference, bundle, kubernetes })
+    Ok(NodeImage { reference, bundle, kubernetes, etcd })
 }
 
+/// Makes what machines become nodes from, of parts that are at hand, or else of a Kubernetes that is or is not.
 async fn make(
     form: Form,
     wanted: &Wanted,
     request: &Request,
-    at_hand: Option<Kubernetes>,
+    at_hand: Result<Parts, Option<Kubernetes>>,
     folders: &Folders,
     recorder: &Recorder,
     cancel: &CancellationToken,
-) -> Result<(Kubernetes, String, String), ArtifactError> {
+) -> Result<(Parts, String), ArtifactError> {
     let apt = Apt::derive(&folders.apt(), cancel).await?;
-    if at_hand.is_none() && request.sources().contains(&Source::Debian) {
+    if matches!(at_hand, Err(None)) && request.of_kubernetes().contains(&Source::Debian) {
         folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
     }
     let stop = cancel.child_token();
     let get = async {
         match at_hand {
-            Some(kubernetes) => Ok(kubernetes),
-            None => obtain(wanted, request, folders, &apt, recorder, &stop).await,
+            Ok(parts) => Ok(parts),
+            Err(kubernetes) => obtain(wanted, request, kubernetes, folders, &apt, recorder, &stop).await,
         }
     };
     let tree = async {
         let span = start("machines' tree of files", recorder);
         ended(&span, node::tree(folders, &apt, &span, &stop).await)
     };
-    let (kubernetes, tree) = tokio::join!(stopping(&stop, get), stopping(&stop, tree));
-    let (kubernetes, tree) = match (kubernetes, tree) {
-        (Ok(kubernetes), Ok(tree)) => (kubernetes, tree),
+    let (parts, tree) = tokio::join!(stopping(&stop, get), stopping(&stop, tree));
+    let (parts, tree) = match (parts, tree) {
+        (Ok(parts), Ok(tree)) => (parts, tree),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
         // The second error is only the interruption that the first one caused.
         (Err(first), Err(second)) => return Err(if first.is_cancelled() { second } else { first }),
     };
-    let reference = form.reference(&kubernetes);
-    let checksum = pack(form, &reference, &tree, &kubernetes, (folders, &apt), recorder, cancel).await?;
-    Ok((kubernetes, reference, checksum))
+    let checksum = pack(form, &tree, &parts, (folders, &apt), recorder, cancel).await?;
+    Ok((parts, checksum))
 }
 
 /// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
@@ -173,33 +210,46 @@ const BUILD_SPACE: u64 = 5 << 30;
 async fn obtain(
     wanted: &Wanted,
     request: &Request,
+    kubernetes: Option<Kubernetes>,
     folders: &Folders,
     apt: &Apt,
     recorder: &Recorder,
     cancel: &CancellationToken,
-) -> Result<Kubernetes, ArtifactError> {
-    let span = start("Kubernetes", recorder);
-    let context =
-        Context { folders: folders.clone(), apt: apt.clone(), span: Arc::clone(&span), cancel: cancel.clone() };
-    ended(&span, source::obtain(wanted, request.sources(), &context).await)
+) -> Result<Parts, ArtifactError> {
+    let begin = |title| {
+        let span = start(title, recorder);
+        let context =
+            Context { folders: folders.clone(), apt: apt.clone(), span: Arc::clone(&span), cancel: cancel.clone() };
+        (span, context)
+    };
+    let kubernetes = match kubernetes {
+        Some(kubernetes) => kubernetes,
+        None => {
+            let (span, context) = begin("Kubernetes");
+            ended(&span, source::obtain(wanted, request.of_kubernetes(), &context).await)?
+        }
+    };
+    let (span, context) = begin("etcd");
+    let etcd = ended(&span, etcd::obtain(&kubernetes, request.of_etcd(), &context).await)?;
+    Ok(Parts { kubernetes, etcd })
 }
 
 async fn pack(
     form: Form,
-    reference: &str,
     tree: &std::path::Path,
-    kubernetes: &Kubernetes,
+    parts: &Parts,
     cached: (&Folders, &Apt),
     recorder: &Recorder,
     cancel: &CancellationToken,
 ) -> Result<String, ArtifactError> {
+    let reference = &form.reference(parts);
     if let Some(checksum) = form.there(reference, cached.0, cancel).await? {
         return Ok(checksum);
     }
     let span = start(form.title(), recorder);
     let made = match form {
-        Form::Image => node::image(reference, tree, kubernetes, cached, &span, cancel).await,
-        Form::Bundle => node::bundle(reference, tree, kubernetes, cached, &span, cancel).await,
+        Form::Image => node::image(reference, tree, parts, cached, &span, cancel).await,
+        Form::Bundle => node::bundle(reference, tree, parts, cached, &span, cancel).await,
     };
     ended(&span, made)?;
     form.there(reference, cached.0, cancel).await?.ok_or_else(|| ArtifactError::Host {
@@ -242,9 +292,9 @@ async fn stopping<T>(
     result
 }
 
-fn record_kubernetes(kubernetes: &Kubernetes, recorder: &Recorder) {
-    let Kubernetes { version, source, sha256, .. } = kubernetes.clone();
-    recorder.record(What::Artifact { name: "kubernetes".into(), version, source, sha256 });
+fn record(name: &str, version: &str, source: &str, sha256: &BTreeMap<String, String>, recorder: &Recorder) {
+    let (name, version, source) = (name.to_owned(), version.to_owned(), source.to_owned());
+    recorder.record(What::Artifact { name, version, source, sha256: sha256.clone() });
 }
 
 /// Lower-case hexadecimal.
@@ -259,8 +309,9 @@ mod tests {
     #[test]
     fn what_was_tried_once_is_not_taken_unless_it_is_asked_for() {
         let first = |version: Option<&str>, sources: Vec<Source>| {
+            let sources = Sources { kubernetes: sources, ..Sources::default() };
             let request = Request { version: version.map(str::to_owned), sources };
-            request.sources()[0].clone()
+            request.of_kubernetes()[0].clone()
         };
         assert_eq!(first(None, Vec::new()), Source::Debian);
         assert_eq!(first(Some("1.22"), Vec::new()), Source::Cache);

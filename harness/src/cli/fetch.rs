@@ -7,7 +7,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::{self, Form, NodeImage, Request, Source};
+use super::sources::Sources;
+use crate::artifact::{self, Form, NodeImage, Request};
 use crate::event::{Event, Phase, Verdict, What};
 use crate::machine::provider::{self, DEFAULT_BOX, Provider};
 use crate::machine::vagrant;
@@ -22,10 +23,8 @@ pub(crate) struct Args {
     /// The version of Kubernetes, as 1.31.2, or 1.31 for its newest patch. What the first source has if not said.
     #[arg(long, value_name = "VERSION")]
     kubernetes_version: Option<String>,
-    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian. Debian's source package
-    /// if not said, and before it the cache where a version is asked for.
-    #[arg(long, value_name = "SOURCE")]
-    kubernetes_from: Vec<Source>,
+    #[command(flatten)]
+    sources: Sources,
     /// For which machines: those of docker start from an image, virtual machines install from an archive.
     #[arg(long, value_name = "PROVIDER", default_value = "docker")]
     provider: String,
@@ -38,7 +37,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let Some(provider) = provider::by_name(&args.provider) else {
         return super::complain(&provider::unknown(&args.provider).to_string());
     };
-    let request = Request { version: args.kubernetes_version, sources: args.kubernetes_from };
+    let request = Request { version: args.kubernetes_version, sources: args.sources.into() };
     let recorder = Recorder::unwritten();
     let events = tokio::spawn(tell(recorder.follow()));
     let cancel = CancellationToken::new();
@@ -74,8 +73,11 @@ async fn get(
     image.map_err(|error| error.to_string())
 }
 
-fn say(NodeImage { reference, kubernetes, .. }: &NodeImage) -> ExitCode {
-    let line = format!("{reference} has Kubernetes {} from {}", kubernetes.version, kubernetes.source);
+fn say(NodeImage { reference, kubernetes, etcd, .. }: &NodeImage) -> ExitCode {
+    let line = format!(
+        "{reference} has Kubernetes {} from {} and etcd {} from {}",
+        kubernetes.version, kubernetes.source, etcd.version, etcd.source
+    );
     super::written(writeln!(anstream::stdout(), "{line}").map_err(Into::into))
 }
 

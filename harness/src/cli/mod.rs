@@ -24,6 +24,7 @@ mod run;
 mod runs;
 mod schema;
 mod series;
+mod sources;
 mod ssh;
 mod validate;
 mod which;

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::Source;
+use super::sources::Sources;
 use crate::event::Verdict;
 use crate::machine::provider::DEFAULT_BOX;
 use crate::plan::{self, Plan};
@@ -46,10 +46,8 @@ pub(crate) struct Args {
     /// The version of Kubernetes, as 1.20.2 or 1.20, instead of the topology's.
     #[arg(long, env = "QUORATE_KUBERNETES_VERSION", value_name = "VERSION")]
     kubernetes_version: Option<String>,
-    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian. Debian's source package
-    /// if not said, and before it the cache where a version is asked for.
-    #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
-    kubernetes_from: Vec<Source>,
+    #[command(flatten)]
+    sources: Sources,
     /// Leaves the machines when the run of one scenario is over. `quorate clean RUN` removes them.
     #[arg(long, conflicts_with_all = ["count", "fresh"])]
     keep: bool,
@@ -222,7 +220,7 @@ async fn once(
     let options = Options {
         provider: args.provider.clone(),
         vm_box: args.vm_box.clone(),
-        sources: args.kubernetes_from.clone(),
+        sources: args.sources.clone().into(),
         keep: args.keep,
         leave,
         seed: args.seed,

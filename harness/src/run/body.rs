@@ -13,7 +13,7 @@ use super::handover::Cluster;
 use super::monitor::Monitor;
 use super::store::{Entry, Folder};
 use super::{Options, handover, settings, sysctl};
-use crate::artifact::{self, Form, NodeImage, Source};
+use crate::artifact::{self, Form, NodeImage, Sources};
 use crate::cluster::Access;
 use crate::event::{Phase, REMOVAL_LOG, Verdict, What};
 use crate::machine::provider::{self, Choice, Provider, Site};
@@ -80,7 +80,7 @@ impl Body {
         }
         let engine = Engine { saves, ..self.engine(fleet) };
         let access = Access::new(self.folder.path().join("credentials"));
-        self.on(&engine, Origin::New(image), &access, &AtomicBool::default()).await
+        self.on(&engine, Origin::New(Box::new(image)), &access, &AtomicBool::default()).await
     }
 
     /// Runs on the cluster that an earlier run has left; nothing if that is not well before the first step.
@@ -202,7 +202,7 @@ impl Body {
         }
     }
 
-    async fn image(&self, form: Form, sources: Vec<Source>) -> Result<NodeImage, Failure> {
+    async fn image(&self, form: Form, sources: Sources) -> Result<NodeImage, Failure> {
         let request = artifact::Request { version: self.scenario.topology.kubernetes.version.clone(), sources };
         let image = artifact::node_image(form, &request, &self.recorder, &self.cancel).await;
         image.map_err(|error| if self.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })

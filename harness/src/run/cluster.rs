@@ -21,7 +21,7 @@ use crate::record::SpanOptions;
 /// Where a cluster comes from.
 pub(super) enum Origin {
     /// It is made.
-    New(NodeImage),
+    New(Box<NodeImage>),
     /// An earlier run has left it.
     Left,
 }
@@ -35,7 +35,7 @@ pub(super) async fn on_machines(
     begun: &AtomicBool,
 ) -> Result<(), Failure> {
     let provisioned = match origin {
-        Origin::New(image) => provision(engine, image, access, folder).await?,
+        Origin::New(image) => provision(engine, *image, access, folder).await?,
         Origin::Left => handover::take_over(engine, access).await?,
     };
     let slowness = engine.fleet.provider().slowness();

@@ -21,7 +21,7 @@ pub mod store;
 pub mod sysctl;
 mod watchdog;
 
-use crate::artifact::Source;
+use crate::artifact::Sources;
 
 pub use handover::{Cluster, alike};
 pub use session::Session;
@@ -33,8 +33,8 @@ pub struct Options {
     pub provider: Option<String>,
     /// The Vagrant box of virtual machines.
     pub vm_box: String,
-    /// Where Kubernetes may come from, in this order.
-    pub sources: Vec<Source>,
+    /// Where the parts of a cluster may come from.
+    pub sources: Sources,
     /// Whether the machines stay when the run is over.
     pub keep: bool,
     /// Whether the cluster is left to another run, if it is well.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes the archive that virtual machines become nodes from: bundle.sh WORK TREE KUBERNETES TOOLS OUT NAME...
+# Makes the archive that virtual machines become nodes from: bundle.sh WORK TREE KUBERNETES ETCD TOOLS OUT NAME...
 #
 # OUT has Debian's packages with all that they need, as a repository of its own, plus kubeadm, kubelet and kubectl of the
-# folder KUBERNETES, plus the container images NAMEs assembled with the programs of TREE. A machine with it needs no
+# folder KUBERNETES, plus the container images NAMEs assembled with the programs of TREE, but etcd with
+# those of the folder ETCD unless that is empty. A machine with it needs no
 # network to become a node: install.sh is in it. APT_CONFIG names the configuration that the packages come by. Wants to be
 # root, in a mount and process namespace of its own, so that nothing stays mounted or running however it ends. WORK keeps
 # what was downloaded; OUT appears only when complete.
@@ -10,8 +11,8 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 umask 022
 
-work=$1 tree=$2 kubernetes=$3 tools=$4 out=$5
-shift 5
+work=$1 tree=$2 kubernetes=$3 etcd=$4 tools=$5 out=$6
+shift 6
 parts=$work/bundle
 
 say() { printf '@say %s\n' "$*"; }
@@ -90,5 +91,5 @@ take_lock
 packages
 index
 programs "$@"
-bash "$tools/images.sh" "$tree" "$kubernetes" "$tools" "$parts/images" "$@"
+bash "$tools/images.sh" "$tree" "$kubernetes" "$etcd" "$tools" "$parts/images" "$@"
 archive

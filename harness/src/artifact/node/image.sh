@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Makes the image that machines are started from: image.sh WORK TREE KUBERNETES TOOLS REFERENCE NAME...
+# Makes the image that machines are started from: image.sh WORK TREE KUBERNETES ETCD TOOLS REFERENCE NAME...
 #
-# The image is TREE, plus kubeadm, kubelet and kubectl of the folder KUBERNETES, plus the container images NAMEs,
-# unpacked where the machine's containerd finds them. Wants to be root, in a mount and process namespace of its own,
+# The image is TREE, plus kubeadm, kubelet and kubectl of the folder KUBERNETES, plus the container images NAMEs, of which
+# etcd has the programs of the folder ETCD or, where that is empty, those of TREE, unpacked where the machine's containerd finds them. Wants to be root, in a mount and process namespace of its own,
 # so that nothing stays mounted or running however it ends.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 umask 022
 
-work=$1 tree=$2 kubernetes=$3 tools=$4 reference=$5
-shift 5
+work=$1 tree=$2 kubernetes=$3 etcd=$4 tools=$5 reference=$6
+shift 6
 extra=$work/extra
 state=var/lib/containerd
 layers=usr/lib/quorate/layers
@@ -103,7 +103,7 @@ import() {
 
 take_lock
 additions "$@"
-bash "$tools/images.sh" "$tree" "$kubernetes" "$tools" "$work/archives" "$@"
+bash "$tools/images.sh" "$tree" "$kubernetes" "$etcd" "$tools" "$work/archives" "$@"
 preload
 outsource_layers
 import

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Assembles the container images of a cluster from local binaries: images.sh TREE KUBERNETES TOOLS OUT NAME...
+# Assembles the container images of a cluster from local binaries: images.sh TREE KUBERNETES ETCD TOOLS OUT NAME...
 #
 # NAMEs are what kubeadm asks for. Each image becomes one flat layer in a docker archive OUT/SHORT-NAME.tar. TREE is
-# a machine's tree with Debian's etcd, iptables and busybox in it; KUBERNETES the folder with the binaries.
+# a machine's tree with Debian's etcd, iptables and busybox in it; KUBERNETES the folder with the binaries;
+# ETCD a folder with etcd and etcdctl, or empty for Debian's.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 umask 022
 
-tree=$1 kubernetes=$2 tools=$3 out=$4
-shift 4
+tree=$1 kubernetes=$2 etcd=$3 tools=$4 out=$5
+shift 5
 path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 architecture=$(chroot "$tree" dpkg --print-architecture)
 
@@ -84,7 +85,12 @@ proxy() {
 etcd() {
   local root=$out/etcd.root
   skeleton "$root"
-  copy_with_libraries "$root" /usr/bin/etcd /usr/bin/etcdctl
+  # Releases are static, and Debian's are not.
+  if [ -n "$etcd" ]; then
+    cp "$etcd/etcd" "$etcd/etcdctl" "$root/usr/bin/"
+  else
+    copy_with_libraries "$root" /usr/bin/etcd /usr/bin/etcdctl
+  fi
   cp "$tree/bin/busybox" "$root/usr/bin/"
   ln -sf busybox "$root/usr/bin/sh"
   pack "$1" "$root" "$(environment)"

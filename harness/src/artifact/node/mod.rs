@@ -11,11 +11,11 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::Parts;
 use super::apt::{Apt, SUITE};
 use super::error::ArtifactError;
 use super::folders::{Folders, want_space};
 use super::hex;
-use super::kubernetes::Kubernetes;
 use super::script::{Script, as_root};
 use super::tools;
 use crate::process::{Command, ProcessError};
@@ -81,21 +81,22 @@ fn tree_key() -> String {
 }
 
 /// The name of the image for a Kubernetes, whether it exists or not.
-pub(super) fn reference(kubernetes: &Kubernetes) -> String {
-    format!("quorate/node:{}", key_with(&[], kubernetes))
+pub(super) fn reference(parts: &Parts) -> String {
+    format!("quorate/node:{}", key_with(&[], parts))
 }
 
 /// The name of the bundle for a Kubernetes, whether it exists or not.
-pub(super) fn bundle_reference(kubernetes: &Kubernetes) -> String {
-    format!("bundle-{}", key_with(BUNDLE_FILES, kubernetes))
+pub(super) fn bundle_reference(parts: &Parts) -> String {
+    format!("bundle-{}", key_with(BUNDLE_FILES, parts))
 }
 
-fn key_with(files: &[(&str, &str)], kubernetes: &Kubernetes) -> String {
+fn key_with(files: &[(&str, &str)], parts: &Parts) -> String {
     let tree = tree_key();
-    let images = kubernetes.images.join("\n");
-    let sums = kubernetes.sha256.iter().map(|(name, sum)| (name.as_str(), sum.as_str()));
-    let parts = IMAGE_FILES.iter().chain(files).copied();
-    key(parts.chain([("tree", tree.as_str()), ("images", images.as_str())]).chain(sums))
+    let images = parts.kubernetes.images.join("\n");
+    let sums = parts.kubernetes.sha256.iter().chain(&parts.etcd.sha256);
+    let sums = sums.map(|(name, sum)| (name.as_str(), sum.as_str()));
+    let files = IMAGE_FILES.iter().chain(files).copied();
+    key(files.chain([("tree", tree.as_str()), ("images", images.as_str())]).chain(sums))
 }
 
 /// The file of a bundle.
@@ -155,7 +156,7 @@ pub(super) async fn tree(
 pub(super) async fn image(
     reference: &str,
     tree: &Path,
-    kubernetes: &Kubernetes,
+    parts: &Parts,
     (folders, apt): (&Folders, &Apt),
     span: &Arc<Span>,
     cancel: &CancellationToken,
@@ -169,7 +170,7 @@ pub(super) async fn image(
     let work = folders.node().join(format!("{}.work", reference.replace(['/', ':'], "-")));
     let command = as_root(&tools.join("image.sh"), &apt.config, cancel).await?;
     let command =
-        command.arg(&work).arg(tree).arg(&kubernetes.folder).arg(&tools).arg(reference).args(&kubernetes.images);
+        command.arg(&work).arg(tree).args(folders_of(parts)).arg(&tools).arg(reference).args(&parts.kubernetes.images);
     let (what, log) = ("make the node image", folders.log("node-image"));
     Script { what, name: "image.sh", command, log }.run(span, cancel).await
 }
@@ -178,7 +179,7 @@ pub(super) async fn image(
 pub(super) async fn bundle(
     reference: &str,
     tree: &Path,
-    kubernetes: &Kubernetes,
+    parts: &Parts,
     (folders, apt): (&Folders, &Apt),
     span: &Arc<Span>,
     cancel: &CancellationToken,
@@ -189,9 +190,14 @@ pub(super) async fn bundle(
     let tools = write_tools(folders)?;
     let work = folders.node().join(format!("{reference}.work"));
     let command = as_root(&tools.join("bundle.sh"), &apt.config, cancel).await?;
-    let command = command.arg(&work).arg(tree).arg(&kubernetes.folder).arg(&tools);
-    let command = command.arg(bundle_file(folders, reference)).args(&kubernetes.images);
+    let command = command.arg(&work).arg(tree).args(folders_of(parts)).arg(&tools);
+    let command = command.arg(bundle_file(folders, reference)).args(&parts.kubernetes.images);
     Script { what, name: "bundle.sh", command, log: folders.log("bundle") }.run(span, cancel).await
+}
+
+/// The folders with the programs of Kubernetes and of etcd; an empty name for an etcd that the tree has.
+fn folders_of(parts: &Parts) -> [&Path; 2] {
+    [&parts.kubernetes.folder, parts.etcd.folder.as_deref().unwrap_or(Path::new(""))]
 }
 
 /// Where the engine keeps its images, if that is on this host.
@@ -225,28 +231,41 @@ fn write_tools(folders: &Folders) -> Result<PathBuf, ArtifactError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
 
-    fn kubernetes() -> Kubernetes {
-        Kubernetes {
+    use super::*;
+    use crate::artifact::{Etcd, Kubernetes};
+
+    fn parts(change: impl FnOnce(&mut Parts)) -> Parts {
+        let kubernetes = Kubernetes {
             version: "1.20.2".into(),
             source: "test".into(),
             folder: "/k".into(),
             sha256: [("kubelet".to_owned(), "aa".to_owned())].into(),
             images: vec!["r/pause:3.2".into()],
             has_dockershim: false,
-        }
+        };
+        let etcd = Etcd { version: "3.4.23".into(), source: "test".into(), folder: None, sha256: BTreeMap::new() };
+        let mut parts = Parts { kubernetes, etcd };
+        change(&mut parts);
+        parts
     }
 
     #[test]
     fn an_image_is_named_by_its_content_and_by_nothing_else() {
-        let name = reference(&kubernetes());
+        let name = reference(&parts(|_| {}));
         assert!(name.starts_with("quorate/node:") && name.len() == "quorate/node:".len() + KEY, "{name}");
-        let elsewhere = Kubernetes { folder: "/other".into(), source: "elsewhere".into(), ..kubernetes() };
+        let elsewhere = parts(|it| {
+            (it.kubernetes.folder, it.kubernetes.source) = ("/other".into(), "elsewhere".into());
+            it.etcd.folder = Some("/e".into());
+        });
         assert_eq!(reference(&elsewhere), name);
-        let other_sum = Kubernetes { sha256: [("kubelet".to_owned(), "ab".to_owned())].into(), ..kubernetes() };
-        let other_images = Kubernetes { images: vec!["r/pause:3.6".into()], ..kubernetes() };
-        assert!([other_sum, other_images].iter().all(|other| reference(other) != name));
+        let others = [
+            parts(|it| it.kubernetes.sha256 = [("kubelet".to_owned(), "ab".to_owned())].into()),
+            parts(|it| it.kubernetes.images = vec!["r/pause:3.6".into()]),
+            parts(|it| it.etcd.sha256 = [("etcd".to_owned(), "ac".to_owned())].into()),
+        ];
+        assert!(others.iter().all(|other| reference(other) != name));
     }
 
     #[test]

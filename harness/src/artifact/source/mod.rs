@@ -19,22 +19,22 @@ use super::kubernetes::Kubernetes;
 use super::version::{Version, Wanted};
 use crate::record::Span;
 
-/// Something that has binaries of Kubernetes.
+/// Something that has binaries of Kubernetes, or of etcd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A folder of the user's, with all seven binaries.
+    /// A folder of the user's, with all binaries.
     Folder(PathBuf),
     /// What earlier runs downloaded or built.
     Cache,
-    /// The URL of a site that is laid out like the upstream download site.
+    /// The URL of a site that is laid out like the upstream one.
     Mirror(String),
-    /// Debian's source package `kubernetes`, built with Debian's Go.
+    /// Debian's source package `kubernetes`, built with Debian's Go, and Debian's package of etcd.
     Debian,
 }
 
 /// A text that names no source.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no source of Kubernetes; there are folder:PATH, cache, mirror:URL and debian")]
+#[error("`{0}` is no source; there are folder:PATH, cache, mirror:URL and debian")]
 pub struct NotASource(String);
 
 impl FromStr for Source {
@@ -126,7 +126,11 @@ pub(super) async fn obtain(
             Outcome::Unknown => {}
         }
     }
-    Err(ArtifactError::NotFound { wanted: wanted.to_string(), answers })
+    let example = if *wanted == Wanted::Any { "Kubernetes" } else { "that version" };
+    let remedy = format!(
+        "add a source that has {example}, as with `--kubernetes-from mirror:URL` or `--kubernetes-from folder:PATH`"
+    );
+    Err(ArtifactError::NotFound { wanted: format!("Kubernetes {wanted}"), answers, remedy })
 }
 
 fn is_too_new(kubernetes: &Kubernetes) -> bool {
@@ -162,7 +166,7 @@ pub(super) mod tests {
     use crate::event::Phase;
     use crate::record::{Recorder, SpanOptions};
 
-    pub(super) fn context(folders: &Folders) -> Context {
+    pub(in crate::artifact) fn context(folders: &Folders) -> Context {
         let span = Arc::new(Recorder::unwritten().span(Phase::Prepare, "test", SpanOptions::default()));
         let (sources, config) = (folders.apt().join("tree.sources"), folders.apt().join("apt.conf"));
         let apt = Apt { config, sources, mirror: None, keyring: None };
@@ -203,12 +207,12 @@ pub(super) mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folders = Folders::at(temp.path().join("cache")).unwrap();
         let (new, old) = (temp.path().join("new"), temp.path().join("old"));
-        fake_binaries(&new, "1.36.4");
+        fake_binaries(&new, "1.37.4");
         fake_binaries(&old, "1.20.2");
         let sources = [Source::Folder(new), Source::Folder(old)];
         assert_eq!(at_hand(&Wanted::Any, &sources, &folders, &CancellationToken::new()).await.unwrap(), None);
         let error = obtain(&Wanted::Any, &sources, &context(&folders)).await.unwrap_err().to_string();
-        assert!(error.contains("Kubernetes 1.36.4 of folder:") && error.contains("take 1.32 or older"), "{error}");
+        assert!(error.contains("Kubernetes 1.37.4 of folder:") && error.contains("take 1.36 or older"), "{error}");
     }
 
     #[tokio::test]
