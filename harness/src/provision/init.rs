@@ -18,19 +18,21 @@ pub(super) struct Initialised {
     pub(super) span: SpanId,
     /// The hash of the cluster's certificate authority, by which others know it.
     pub(super) ca_hash: String,
+    /// Who manages cgroups on its nodes.
+    pub(super) driver: String,
 }
 
 /// Initialises the cluster and fetches an administrator's credentials, and etcd's if the master has a member.
 pub(super) async fn init(
     provisioner: &Provisioner,
     machine: &Machine,
-    driver: String,
+    driver: &str,
     after: &[SpanId],
 ) -> Result<Initialised, ProvisionError> {
     let work = |_| async {
-        let config = kubeadm::init(provisioner, machine, &driver)?;
+        let config = kubeadm::init(provisioner, machine, driver)?;
         provisioner.upload(machine, "/etc/kubernetes/kubeadm.yaml", "600", &config).await?;
-        let args = [kubeadm::IGNORED, kubeadm::SKIPPED];
+        let args = [kubeadm::ignored(provisioner, driver), kubeadm::SKIPPED];
         provisioner.script(machine, "init", include_str!("init.sh"), &args, DEADLINE).await?;
         provisioner.script(machine, "credentials", include_str!("credentials.sh"), &[], DEADLINE).await?;
         fetch(provisioner, machine, "/etc/kubernetes/quorate.conf", &provisioner.access.kubeconfig()).await?;
@@ -43,7 +45,7 @@ pub(super) async fn init(
     let (span, ca_hash) = provisioner.step("initialise the cluster", Some(machine), after, DEADLINE, work).await?;
     let kubeconfig = provisioner.access.kubeconfig();
     provisioner.recorder.notice(format!("{LOOK}kubectl --kubeconfig {} get nodes", kubeconfig.display()));
-    Ok(Initialised { span, ca_hash })
+    Ok(Initialised { span, ca_hash, driver: driver.to_owned() })
 }
 
 /// Fetches a client's credentials of etcd from a machine with a member.

@@ -29,9 +29,9 @@ pub(super) async fn join_all(
     let Some(second) = masters.next() else {
         return Ok([vec![initialised.span], prepared].concat());
     };
-    let mut after = vec![enter(provisioner, second, &prepared).await?];
+    let mut after = vec![enter(provisioner, second, initialised, &prepared).await?];
     for machine in masters {
-        after.push(enter(provisioner, machine, &after).await?);
+        after.push(enter(provisioner, machine, initialised, &after).await?);
     }
     if provisioner.topology.external_etcd() {
         return Ok(after);
@@ -49,7 +49,7 @@ async fn prepare(
         let config = kubeadm::join(provisioner, machine, &initialised.ca_hash)?;
         provisioner.upload(machine, "/etc/kubernetes/kubeadm.yaml", "600", &config).await?;
         let part = if machine.role == Role::Master { "prepare" } else { "node" };
-        run(provisioner, machine, part).await
+        run(provisioner, machine, initialised, part).await
     };
     let after = [initialised.span];
     let (span, ()) = provisioner.step("join the cluster", Some(machine), &after, DEADLINE, work).await?;
@@ -57,16 +57,26 @@ async fn prepare(
 }
 
 /// Lets a master's etcd member in, unless etcd has machines of its own, and starts the rest of its control plane.
-async fn enter(provisioner: &Provisioner, machine: &Machine, after: &[SpanId]) -> Result<SpanId, ProvisionError> {
+async fn enter(
+    provisioner: &Provisioner,
+    machine: &Machine,
+    initialised: &Initialised,
+    after: &[SpanId],
+) -> Result<SpanId, ProvisionError> {
     let external = provisioner.topology.external_etcd();
     let title = if external { "start its control plane" } else { "add its etcd member" };
-    let work = |_| run(provisioner, machine, "enter");
+    let work = |_| run(provisioner, machine, initialised, "enter");
     let (span, ()) = provisioner.step(title, Some(machine), after, DEADLINE, work).await?;
     Ok(span)
 }
 
-async fn run(provisioner: &Provisioner, machine: &Machine, part: &str) -> Result<(), StepError> {
-    let args = [part, kubeadm::IGNORED];
+async fn run(
+    provisioner: &Provisioner,
+    machine: &Machine,
+    initialised: &Initialised,
+    part: &str,
+) -> Result<(), StepError> {
+    let args = [part, kubeadm::ignored(provisioner, &initialised.driver), kubeadm::bootstrap(provisioner)];
     let name = format!("join-{part}");
     provisioner.script(machine, &name, include_str!("join.sh"), &args, DEADLINE).await?;
     Ok(())

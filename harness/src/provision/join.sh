@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Joins a machine to the cluster with kubeadm's own phases: join.sh node|prepare|enter IGNORED_PREFLIGHT_ERRORS
+# Joins a machine to the cluster with kubeadm's own phases: join.sh node|prepare|enter IGNORED_PREFLIGHT_ERRORS BOOTSTRAP
 #   node     all of it, for a machine without a control plane
 #   prepare  certificates and the kubelet of a control plane, which leaves etcd as it is
 #   enter    the new member of etcd, and the rest of the control plane after it
+# BOOTSTRAP is where the kubelet of a control plane gets its credentials: from the `balancer`, or from its `local` API server.
 set -euo pipefail
-part=$1 ignored=$2
+part=$1 ignored=$2 bootstrap=$3
 done=/etc/kubernetes/quorate-joined-$part
 config=/etc/kubernetes/kubeadm.yaml
 if [ -e "$done" ]; then exit 0; fi
@@ -23,9 +24,11 @@ prepare)
   phase kubelet-start
   ;;
 enter)
-  phase control-plane-join etcd
+  if [ "$bootstrap" = local ]; then phase etcd-join; else phase control-plane-join etcd; fi
   # Not before: an API server without etcd accepts connections, and the balancer believes it.
   phase control-plane-prepare control-plane
+  # It runs the pods of its manifests meanwhile.
+  if [ "$bootstrap" = local ]; then phase kubelet-wait-bootstrap; fi
   # Old releases list the new API server in a ConfigMap.
   if kubeadm join phase control-plane-join --help | grep -q '^ *update-status'; then
     phase control-plane-join update-status

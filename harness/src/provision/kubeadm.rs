@@ -8,8 +8,28 @@ use super::context::Provisioner;
 use crate::scenario::{Machine, Role};
 use crate::template::render;
 
-/// What kubeadm may not stumble over: there is no registry to pull from, and images are in the machines already.
-pub(super) const IGNORED: &str = "ImagePull";
+/// What kubeadm may not stumble over: there is no registry to pull from, and images are in the machines already. On cgroup v1,
+/// which a container has where its host has it, kubeadm of 1.35 and later wants to be told so:
+/// <https://git.k8s.io/enhancements/keps/sig-node/5573-remove-cgroup-v1>.
+pub(super) fn ignored(provisioner: &Provisioner, driver: &str) -> &'static str {
+    if minor(&provisioner.kubernetes.version) >= 35 && is_cgroup_v1(driver) {
+        "ImagePull,SystemVerification"
+    } else {
+        "ImagePull"
+    }
+}
+
+/// Whether machines whose kubelet manages cgroups like this have version 1 of them: systemd does so on version 2.
+fn is_cgroup_v1(driver: &str) -> bool {
+    driver == "cgroupfs"
+}
+
+/// How a joining master's kubelet comes to its credentials: from the balancer, or from 1.33 on from that master's own API
+/// server, <https://github.com/kubernetes/enhancements/issues/4471>.
+pub(super) fn bootstrap(provisioner: &Provisioner) -> &'static str {
+    if minor(&provisioner.kubernetes.version) < 33 { "balancer" } else { "local" }
+}
+
 /// What kubeadm leaves out: Debian has no CoreDNS.
 pub(super) const SKIPPED: &str = "addon/coredns";
 
@@ -75,6 +95,7 @@ fn timeout(patience: Duration) -> Option<u64> {
 fn kubelet(provisioner: &Provisioner, driver: &str) -> Value {
     context! {
         cgroup_driver => driver,
+        tolerate_cgroup_v1 => is_cgroup_v1(driver) && minor(&provisioner.kubernetes.version) >= 31,
         container => provisioner.fleet.provider().name() == "docker",
         kubelet_in_container => include_str!("kubelet-in-container.yaml").trim_end(),
     }
@@ -126,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_files_of_etcd_on_machines_of_its_own_stay_as_they_are() {
-        for version in ["1.20.2", "1.24.0", "1.31.0"] {
+        for version in ["1.20.2", "1.24.0", "1.31.0", "1.36.2"] {
             let provisioner = super::super::support::provisioner("external-etcd", version);
             let master = provisioner.topology.masters().next().unwrap();
             let member = provisioner.topology.members().next().unwrap();
@@ -156,7 +177,7 @@ mod tests {
 
     #[test]
     fn kubeadms_files_stay_as_they_are() {
-        for version in ["1.20.2", "1.24.0", "1.31.0"] {
+        for version in ["1.20.2", "1.24.0", "1.31.0", "1.36.2"] {
             let provisioner = super::super::support::provisioner("stacked-3", version);
             let masters: Vec<_> = provisioner.topology.masters().collect();
             insta::assert_snapshot!(format!("init-{version}"), init(&provisioner, masters[0], "cgroupfs").unwrap());

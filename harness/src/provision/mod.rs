@@ -43,7 +43,7 @@ impl Provisioner {
         after.extend(etcd::start(self, &prepared, &disks).await?);
 
         let first = masters[0];
-        let initialised = init::init(self, first, driver, &after).await?;
+        let initialised = init::init(self, first, &driver, &after).await?;
         let connected = network::connect(self, initialised.span);
         let joined = join::join_all(self, first, &initialised);
         let (connected, joined) = futures::future::try_join(connected, joined).await?;

@@ -10,10 +10,9 @@ use super::{Kubernetes, NetworkPlugin, Runtime, network};
 
 /// The first version, as its major and its minor part, that cannot be made a cluster of.
 ///
-/// From it on kubeadm has the kubelet of a joining master wait for that master's own API server, which is started only when
-/// the nodes are there: <https://github.com/kubernetes/enhancements/issues/4471>. From 1.36 on it starts etcd with options of
-/// etcd 3.6, and Debian 12 has 3.4: <https://github.com/kubernetes/kubernetes/pull/135701>.
-pub(crate) const TOO_NEW: (u32, u32) = (1, 33);
+/// From it on kubelet asks the runtime for the driver of cgroups and takes no other word for it. containerd tells it since 2.0,
+/// and Debian 12 has 1.6: <https://github.com/kubernetes/enhancements/issues/4033>.
+pub(crate) const TOO_NEW: (u32, u32) = (1, 37);
 
 static RUNTIME: Words<Runtime> =
     Words { what: "a container runtime", words: &[("containerd", Runtime::Containerd), ("docker", Runtime::Docker)] };
@@ -78,7 +77,7 @@ pub(super) fn decode(node: &Node, asked: Option<&str>, problems: &mut Problems) 
         problems
             .error(&node.place, format!("Kubernetes {version} is too new to be made a cluster of"))
             .label("docs/node-image.md says why")
-            .mend("write `1.32`, or an older version");
+            .mend("write `1.36`, or an older version");
     }
     let version = asked.map_or(version, |asked| Some(Some(asked.to_owned())));
     let pod_subnet = fields.read_or("pod-subnet", default.pod_subnet, problems, |n, p| network::decode(n, 24, p));
@@ -141,7 +140,7 @@ pub(super) fn asked_version(text: &str, problems: &mut Problems) -> Option<Strin
     if version.as_ref().is_some_and(|version| is_too_new(version)) {
         problems
             .option_error(format!("Kubernetes {} is too new to be made a cluster of", quoted(text)))
-            .mend("ask for `1.32`, or for an older version; docs/node-image.md says why");
+            .mend("ask for `1.36`, or for an older version; docs/node-image.md says why");
     }
     version
 }
