@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::process::ProcessError;
+use crate::scenario::NEWEST;
 
 /// Why there is no Kubernetes or no node image.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,9 @@ pub enum ArtifactError {
     /// It is newer than what a cluster can be made of here.
     #[error(
         "Kubernetes {wanted} is too new to be made a cluster of\n  \
-         mend it: take 1.36 or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); docs/node-image.md \
-         says why, and which versions were tried"
+         mend it: take {}.{} or older (`--kubernetes-version`, or `kubernetes: version:` of the topology); docs/node-image.md \
+         says why, and which versions were tried",
+        NEWEST.0, NEWEST.1
     )]
     TooNew {
         /// What was asked for, or what a source has.

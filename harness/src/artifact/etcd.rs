@@ -25,6 +25,9 @@ const BINARIES: [&str; 2] = ["etcd", "etcdctl"];
 /// What [`SUITE`] has, which gets no newer one.
 const DEBIAN: &str = "3.4.23";
 
+/// <https://etcd.io/docs/v3.6/install/#install-pre-built-binaries>
+const UPSTREAM: &str = "https://github.com/etcd-io/etcd/releases/download";
+
 /// What a release takes while it is unpacked, with some room.
 const SPACE: u64 = 1 << 28;
 
@@ -115,8 +118,8 @@ pub(super) async fn obtain(
     let need = Need::of(kubernetes);
     let mut answers = Vec::new();
     for source in sources {
-        let outcome = match (look(source, &need, &context.folders, &context.cancel).await?, source, &need.named) {
-            (Outcome::Unknown, Source::Mirror(url), Some(named)) => from_mirror(url, named, context).await?,
+        let outcome = match (look(source, &need, &context.folders, &context.cancel).await?, site(source), &need.named) {
+            (Outcome::Unknown, Some(url), Some(named)) => from_site(url, named, context).await?,
             (outcome, ..) => outcome,
         };
         match outcome {
@@ -128,8 +131,8 @@ pub(super) async fn obtain(
             Outcome::Unknown => {}
         }
     }
-    let remedy = "name one, as with `--etcd-from mirror:URL`, for a site that is laid out like etcd's releases, or \
-                  `--etcd-from folder:PATH`";
+    let remedy = "name one that has it: `--etcd-from upstream`, mirror:URL for a site that is laid out like etcd's releases, or \
+                  folder:PATH";
     Err(ArtifactError::NotFound { wanted: need.wanted(), answers, remedy: remedy.to_owned() })
 }
 
@@ -142,12 +145,23 @@ async fn look(
     match (source, &need.named) {
         (Source::Debian, _) => Ok(debian(need)),
         (Source::Folder(path), _) => in_folder(path, need, cancel).await,
-        (Source::Cache | Source::Mirror(_), None) => Ok(Outcome::No("kubeadm names no version of etcd".into())),
-        (Source::Cache, Some(named)) => cached("", named, folders, cancel).await,
-        (Source::Mirror(url), Some(named)) => match cached(&prefix(url), named, folders, cancel).await? {
-            Outcome::Here(etcd) => Ok(Outcome::Here(etcd)),
-            _ => Ok(Outcome::Unknown),
+        (Source::Cache | Source::Mirror(_) | Source::Upstream, None) => {
+            Ok(Outcome::No("kubeadm names no version of etcd".into()))
+        }
+        (other, Some(named)) => match (cached(site(other), named, folders, cancel).await?, other) {
+            (Some(etcd), _) => Ok(Outcome::Here(etcd)),
+            (None, Source::Cache) => Ok(Outcome::No(format!("has no {named}"))),
+            (None, _) => Ok(Outcome::Unknown),
         },
+    }
+}
+
+/// The address of a source that has releases.
+fn site(source: &Source) -> Option<&str> {
+    match source {
+        Source::Mirror(url) => Some(url),
+        Source::Upstream => Some(UPSTREAM),
+        Source::Folder(_) | Source::Cache | Source::Debian => None,
     }
 }
 
@@ -195,28 +209,26 @@ fn prefix(url: &str) -> String {
     format!("mirror-{}", &hex(&Sha256::digest(url))[..8])
 }
 
-/// What was downloaded before, from a site whose folder's name starts with `prefix`.
+/// What was downloaded before, from one site or from any.
 async fn cached(
-    prefix: &str,
+    site: Option<&str>,
     version: &Version,
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
-    let end = format!("-v{version}");
+) -> Result<Option<Etcd>, ArtifactError> {
+    let (prefix, end) = (site.map(prefix).unwrap_or_default(), format!("-v{version}"));
     let entries = std::fs::read_dir(folders.etcd()).into_iter().flatten().flatten();
-    let fits = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(&end));
-    match entries.map(|entry| entry.path()).find(|path| path.file_name().is_some_and(fits)) {
-        Some(folder) => {
-            let origin = std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release site".into());
-            Ok(Outcome::Here(open(&folder, origin, cancel).await?))
-        }
-        None => Ok(Outcome::No(format!("has no {version}"))),
-    }
+    let fits = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(&end));
+    let Some(folder) = entries.map(|entry| entry.path()).find(|path| path.file_name().is_some_and(fits)) else {
+        return Ok(None);
+    };
+    let origin = std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release site".into());
+    open(&folder, origin, cancel).await.map(Some)
 }
 
 /// Downloads a release from a site that is laid out like etcd's own:
 /// `URL/v3.6.8/etcd-v3.6.8-linux-amd64.tar.gz`, with `SHA256SUMS` beside it.
-async fn from_mirror(url: &str, version: &Version, context: &Context) -> Result<Outcome, ArtifactError> {
+async fn from_site(url: &str, version: &Version, context: &Context) -> Result<Outcome, ArtifactError> {
     let name = format!("{}-v{version}", prefix(url));
     let folder = context.folders.etcd();
     let _lock = lock(&folder.join(format!("{}.lock", prefix(url))), &context.span, &context.cancel).await?;

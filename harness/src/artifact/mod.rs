@@ -37,10 +37,11 @@ pub use self::source::{NotASource, Source};
 /// Where the parts of a cluster may come from. Sources are asked in their order, and the first that has what is wanted wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// Of Kubernetes. None at all means the cache and then Debian's source package for a version that is asked for, and
-    /// otherwise Debian's first: what somebody has tried once is not taken unasked.
+    /// Of Kubernetes. None at all means the cache, Debian's source package and upstream for a version that is asked for. Otherwise
+    /// it means Debian's for containers, which need nothing but a mirror of Debian, and upstream's newest for virtual machines,
+    /// before the cache: what somebody has tried once is not taken unasked.
     pub kubernetes: Vec<Source>,
-    /// Of etcd. None at all means Debian's where the Kubernetes can use it, and then the cache.
+    /// Of etcd. None at all means Debian's where the Kubernetes can use it, and then the cache and upstream.
     pub etcd: Vec<Source>,
 }
 
@@ -54,16 +55,20 @@ pub struct Request {
 }
 
 impl Request {
-    fn of_kubernetes(&self) -> &[Source] {
-        match (self.sources.kubernetes.is_empty(), &self.version) {
-            (false, _) => &self.sources.kubernetes,
-            (true, Some(_)) => &[Source::Cache, Source::Debian],
-            (true, None) => &[Source::Debian, Source::Cache],
+    fn of_kubernetes(&self, form: Form) -> &[Source] {
+        match (self.sources.kubernetes.is_empty(), &self.version, form) {
+            (false, ..) => &self.sources.kubernetes,
+            (true, Some(_), _) => &[Source::Cache, Source::Debian, Source::Upstream],
+            (true, None, Form::Image) => &[Source::Debian, Source::Cache],
+            (true, None, Form::Bundle) => &[Source::Upstream, Source::Cache],
         }
     }
 
     fn of_etcd(&self) -> &[Source] {
-        if self.sources.etcd.is_empty() { &[Source::Debian, Source::Cache] } else { &self.sources.etcd }
+        match self.sources.etcd.is_empty() {
+            true => &[Source::Debian, Source::Cache, Source::Upstream],
+            false => &self.sources.etcd,
+        }
     }
 }
 
@@ -138,7 +143,7 @@ pub async fn node_image(
     cancel: &CancellationToken,
 ) -> Result<NodeImage, ArtifactError> {
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let kubernetes = source::at_hand(&wanted, request.of_kubernetes(), &folders, cancel).await?;
+    let kubernetes = source::at_hand(&wanted, request.of_kubernetes(form), &folders, cancel).await?;
     let etcd = match &kubernetes {
         Some(kubernetes) => etcd::at_hand(kubernetes, request.of_etcd(), &folders, cancel).await?,
         None => None,
@@ -179,14 +184,23 @@ async fn make(
     cancel: &CancellationToken,
 ) -> Result<(Parts, String), ArtifactError> {
     let apt = Apt::derive(&folders.apt(), cancel).await?;
-    if matches!(at_hand, Err(None)) && request.of_kubernetes().contains(&Source::Debian) {
+    if matches!(at_hand, Err(None)) && request.of_kubernetes(form).contains(&Source::Debian) {
         folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
     }
     let stop = cancel.child_token();
     let get = async {
         match at_hand {
             Ok(parts) => Ok(parts),
-            Err(kubernetes) => obtain(wanted, request, kubernetes, folders, &apt, recorder, &stop).await,
+            Err(kubernetes) => {
+                let context = |span: &Arc<Span>| Context {
+                    folders: folders.clone(),
+                    apt: apt.clone(),
+                    span: Arc::clone(span),
+                    cancel: stop.clone(),
+                };
+                let sources = request.of_kubernetes(form);
+                obtain((wanted, sources), kubernetes, request.of_etcd(), context, recorder).await
+            }
         }
     };
     let tree = async {
@@ -207,30 +221,23 @@ async fn make(
 /// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
 const BUILD_SPACE: u64 = 5 << 30;
 
+/// Gets Kubernetes, unless it is there already, and the etcd that goes with it.
 async fn obtain(
-    wanted: &Wanted,
-    request: &Request,
+    (wanted, sources): (&Wanted, &[Source]),
     kubernetes: Option<Kubernetes>,
-    folders: &Folders,
-    apt: &Apt,
+    of_etcd: &[Source],
+    context: impl Fn(&Arc<Span>) -> Context,
     recorder: &Recorder,
-    cancel: &CancellationToken,
 ) -> Result<Parts, ArtifactError> {
-    let begin = |title| {
-        let span = start(title, recorder);
-        let context =
-            Context { folders: folders.clone(), apt: apt.clone(), span: Arc::clone(&span), cancel: cancel.clone() };
-        (span, context)
-    };
     let kubernetes = match kubernetes {
         Some(kubernetes) => kubernetes,
         None => {
-            let (span, context) = begin("Kubernetes");
-            ended(&span, source::obtain(wanted, request.of_kubernetes(), &context).await)?
+            let span = start("Kubernetes", recorder);
+            ended(&span, source::obtain(wanted, sources, &context(&span)).await)?
         }
     };
-    let (span, context) = begin("etcd");
-    let etcd = ended(&span, etcd::obtain(&kubernetes, request.of_etcd(), &context).await)?;
+    let span = start("etcd", recorder);
+    let etcd = ended(&span, etcd::obtain(&kubernetes, of_etcd, &context(&span)).await)?;
     Ok(Parts { kubernetes, etcd })
 }
 
@@ -308,13 +315,16 @@ mod tests {
 
     #[test]
     fn what_was_tried_once_is_not_taken_unless_it_is_asked_for() {
-        let first = |version: Option<&str>, sources: Vec<Source>| {
+        let first = |form, version: Option<&str>, sources: Vec<Source>| {
             let sources = Sources { kubernetes: sources, ..Sources::default() };
             let request = Request { version: version.map(str::to_owned), sources };
-            request.of_kubernetes()[0].clone()
+            request.of_kubernetes(form)[0].clone()
         };
-        assert_eq!(first(None, Vec::new()), Source::Debian);
-        assert_eq!(first(Some("1.22"), Vec::new()), Source::Cache);
-        assert_eq!(first(None, vec![Source::Cache]), Source::Cache);
+        assert_eq!(first(Form::Image, None, Vec::new()), Source::Debian);
+        assert_eq!(first(Form::Bundle, None, Vec::new()), Source::Upstream);
+        for form in [Form::Image, Form::Bundle] {
+            assert_eq!(first(form, Some("1.22"), Vec::new()), Source::Cache);
+            assert_eq!(first(form, None, vec![Source::Cache]), Source::Cache);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::scenario::TOO_NEW;
+use crate::scenario::NEWEST;
 
 /// An exact version, as `1.20.2` or `1.32.0-rc.1`. Releases sort after their own release candidates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Wanted {
     pub(super) fn is_too_new(&self) -> bool {
         match self {
             Self::Any => false,
-            Self::Minor(major, minor) => (*major, *minor) >= TOO_NEW,
+            Self::Minor(major, minor) => (*major, *minor) > NEWEST,
             Self::Exact(version) => version.is_too_new(),
         }
     }
@@ -62,7 +62,7 @@ impl Wanted {
 impl Version {
     /// Whether it is too new to be made a cluster of.
     pub(super) fn is_too_new(&self) -> bool {
-        (self.major, self.minor) >= TOO_NEW
+        (self.major, self.minor) > NEWEST
     }
 }
 

@@ -20,7 +20,7 @@ use crate::record::{Recorder, SpanOptions};
 /// Everything is kept in the cache as it comes: interrupted and started again, it goes on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The version of Kubernetes, as 1.31.2, or 1.31 for its newest patch. What the first source has if not said.
+    /// The version of Kubernetes, as 1.31.2, or 1.31 for its newest patch. The newest that the first source has if not said.
     #[arg(long, value_name = "VERSION")]
     kubernetes_version: Option<String>,
     #[command(flatten)]

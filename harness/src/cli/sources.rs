@@ -5,12 +5,13 @@ use crate::artifact::{self, Source};
 /// What `run` and `fetch` have in common.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Sources {
-    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, debian. Debian's source package
-    /// if not said, and before it the cache where a version is asked for.
+    /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, upstream, debian. If not said:
+    /// Debian's source package for containers, the newest of upstream for virtual machines, and all but folders and mirrors where
+    /// a version is asked for.
     #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
-    /// Where etcd may come from, in the same words. Debian's if not said and the Kubernetes can use it, which ends with 1.30,
-    /// and then the cache.
+    /// Where etcd may come from, in the same words. If not said: Debian's where the Kubernetes can use it, which ends with 1.30,
+    /// and otherwise the cache and then upstream.
     #[arg(long, env = "QUORATE_ETCD_FROM", value_delimiter = ',', value_name = "SOURCE")]
     etcd_from: Vec<Source>,
 }

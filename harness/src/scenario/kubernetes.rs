@@ -8,11 +8,11 @@ use super::table::{Field, Table, Words};
 use super::yaml::{Kind, Node};
 use super::{Kubernetes, NetworkPlugin, Runtime, network};
 
-/// The first version, as its major and its minor part, that cannot be made a cluster of.
+/// The newest version, as its major and its minor part, that can be made a cluster of.
 ///
-/// From it on kubelet asks the runtime for the driver of cgroups and takes no other word for it. containerd tells it since 2.0,
+/// After it kubelet asks the runtime for the driver of cgroups and takes no other word for it. containerd tells it since 2.0,
 /// and Debian 12 has 1.6: <https://github.com/kubernetes/enhancements/issues/4033>.
-pub(crate) const TOO_NEW: (u32, u32) = (1, 37);
+pub(crate) const NEWEST: (u32, u32) = (1, 36);
 
 static RUNTIME: Words<Runtime> =
     Words { what: "a container runtime", words: &[("containerd", Runtime::Containerd), ("docker", Runtime::Docker)] };
@@ -77,7 +77,7 @@ pub(super) fn decode(node: &Node, asked: Option<&str>, problems: &mut Problems) 
         problems
             .error(&node.place, format!("Kubernetes {version} is too new to be made a cluster of"))
             .label("docs/node-image.md says why")
-            .mend("write `1.36`, or an older version");
+            .mend(format!("write `{}`, or an older version", newest()));
     }
     let version = asked.map_or(version, |asked| Some(Some(asked.to_owned())));
     let pod_subnet = fields.read_or("pod-subnet", default.pod_subnet, problems, |n, p| network::decode(n, 24, p));
@@ -125,8 +125,11 @@ fn minor(version: &str) -> Option<u32> {
 }
 
 fn is_too_new(version: &str) -> bool {
-    let (major, first) = TOO_NEW;
-    major == 1 && minor(version).is_some_and(|minor| minor >= first)
+    minor(version).is_some_and(|minor| (1, minor) > NEWEST)
+}
+
+fn newest() -> String {
+    format!("{}.{}", NEWEST.0, NEWEST.1)
 }
 
 /// The version that the command line asks for, if it is one.
@@ -140,7 +143,7 @@ pub(super) fn asked_version(text: &str, problems: &mut Problems) -> Option<Strin
     if version.as_ref().is_some_and(|version| is_too_new(version)) {
         problems
             .option_error(format!("Kubernetes {} is too new to be made a cluster of", quoted(text)))
-            .mend("ask for `1.36`, or for an older version; docs/node-image.md says why");
+            .mend(format!("ask for `{}`, or for an older version; docs/node-image.md says why", newest()));
     }
     version
 }

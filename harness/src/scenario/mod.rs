@@ -33,7 +33,7 @@ mod yaml;
 
 pub use duration::format_duration;
 pub use file::{LoadOptions, Loaded, LoadedTopology, load, load_topology, topology_of, validate};
-pub(crate) use kubernetes::TOO_NEW;
+pub(crate) use kubernetes::NEWEST;
 pub use model::*;
 pub use problem::{Diagnostics, Problem, Rendering};
 pub use rate::format_rate;

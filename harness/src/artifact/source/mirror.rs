@@ -13,6 +13,7 @@ use crate::artifact::folders::{Folders, lock};
 use crate::artifact::hex;
 use crate::artifact::kubernetes::BINARIES;
 use crate::artifact::version::{Version, Wanted};
+use crate::scenario::NEWEST;
 
 /// What the binaries of a release take, with some room.
 const SPACE: u64 = 1 << 30;
@@ -60,19 +61,35 @@ pub(super) async fn work(url: &str, wanted: &Wanted, context: &Context) -> Resul
     Ok(Outcome::Here(cache::open(&out, &context.cancel).await?))
 }
 
-/// The exact version that a request means at this mirror, or what the mirror said.
+/// The exact version that a request means at this mirror, or what the mirror said. The newest one of all is the newest that a
+/// cluster can be made of.
 async fn newest(url: &str, wanted: &Wanted, context: &Context) -> Result<Result<Version, String>, ArtifactError> {
-    let name = match wanted {
+    let (major, minor) = match wanted {
         Wanted::Exact(version) => return Ok(Ok(version.clone())),
-        Wanted::Minor(major, minor) => format!("stable-{major}.{minor}.txt"),
-        Wanted::Any => "stable.txt".to_owned(),
+        Wanted::Minor(major, minor) => (*major, *minor),
+        Wanted::Any => match named(url, "stable.txt", wanted, context).await? {
+            Ok(version) if version.is_too_new() => {
+                let (major, minor) = NEWEST;
+                context.span.progress(format!("{version} is too new: taking the newest of {major}.{minor}"));
+                NEWEST
+            }
+            answer => return Ok(answer),
+        },
     };
+    named(url, &format!("stable-{major}.{minor}.txt"), &Wanted::Minor(major, minor), context).await
+}
+
+/// The version in a file of the mirror if it is one that is wanted, or what the mirror said.
+async fn named(
+    url: &str,
+    name: &str,
+    wanted: &Wanted,
+    context: &Context,
+) -> Result<Result<Version, String>, ArtifactError> {
     let from = format!("{url}/release/{name}");
-    Ok(download::text(from.clone(), context).await?.and_then(|text| {
+    let text = download::text(from.clone(), context).await?;
+    Ok(text.and_then(|text| {
         let version = text.trim().parse::<Version>().map_err(|error| format!("{from}: {error}"))?;
-        if version.is_too_new() {
-            return Err(format!("{from} names {version}, which is too new: ask for 1.36 or older"));
-        }
         if wanted.accepts(&version) { Ok(version) } else { Err(format!("{from} names {version}")) }
     }))
 }

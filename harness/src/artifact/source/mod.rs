@@ -19,6 +19,9 @@ use super::kubernetes::Kubernetes;
 use super::version::{Version, Wanted};
 use crate::record::Span;
 
+/// <https://kubernetes.io/releases/download/#binaries>
+const UPSTREAM: &str = "https://dl.k8s.io";
+
 /// Something that has binaries of Kubernetes, or of etcd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -28,13 +31,15 @@ pub enum Source {
     Cache,
     /// The URL of a site that is laid out like the upstream one.
     Mirror(String),
+    /// Where the project itself publishes its releases.
+    Upstream,
     /// Debian's source package `kubernetes`, built with Debian's Go, and Debian's package of etcd.
     Debian,
 }
 
 /// A text that names no source.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no source; there are folder:PATH, cache, mirror:URL and debian")]
+#[error("`{0}` is no source; there are folder:PATH, cache, mirror:URL, upstream and debian")]
 pub struct NotASource(String);
 
 impl FromStr for Source {
@@ -43,6 +48,7 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, NotASource> {
         match text.split_once(':') {
             None if text == "cache" => Ok(Self::Cache),
+            None if text == "upstream" => Ok(Self::Upstream),
             None if text == "debian" => Ok(Self::Debian),
             Some(("folder", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
             Some(("mirror", url)) if url.starts_with("http://") || url.starts_with("https://") => {
@@ -59,6 +65,7 @@ impl fmt::Display for Source {
             Self::Folder(path) => write!(f, "folder:{}", path.display()),
             Self::Cache => f.write_str("cache"),
             Self::Mirror(url) => write!(f, "mirror:{url}"),
+            Self::Upstream => f.write_str("upstream"),
             Self::Debian => f.write_str("debian"),
         }
     }
@@ -147,6 +154,7 @@ async fn look(
         Source::Folder(path) => folder::look(path, wanted, folders, cancel).await,
         Source::Cache => cache::look("", wanted, folders, cancel).await,
         Source::Mirror(url) => mirror::look(url, wanted, folders, cancel).await,
+        Source::Upstream => mirror::look(UPSTREAM, wanted, folders, cancel).await,
         Source::Debian => debian::look(wanted, folders, cancel).await,
     }
 }
@@ -154,6 +162,7 @@ async fn look(
 async fn work(source: &Source, wanted: &Wanted, context: &Context) -> Result<Outcome, ArtifactError> {
     match source {
         Source::Mirror(url) => mirror::work(url, wanted, context).await,
+        Source::Upstream => mirror::work(UPSTREAM, wanted, context).await,
         Source::Debian => debian::work(wanted, context).await,
         Source::Folder(_) | Source::Cache => Ok(Outcome::Unknown),
     }
@@ -175,7 +184,9 @@ pub(super) mod tests {
 
     #[test]
     fn sources_are_read_as_they_are_written() {
-        for text in ["cache", "debian", "folder:/opt/k8s", "folder:bin", "mirror:https://mirror.example/k8s"] {
+        for text in
+            ["cache", "debian", "upstream", "folder:/opt/k8s", "folder:bin", "mirror:https://mirror.example/k8s"]
+        {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
         }
         assert_eq!("mirror:http://m/".parse::<Source>().unwrap(), Source::Mirror("http://m".into()));

@@ -49,6 +49,24 @@ async fn a_release_is_downloaded_once_and_found_in_the_cache_afterwards() {
 }
 
 #[tokio::test]
+async fn the_newest_of_all_is_the_newest_that_a_cluster_can_be_made_of() {
+    let version = format!("{}.{}.3", NEWEST.0, NEWEST.1);
+    let mut site = with_release(&version);
+    let future = format!("v{}.{}.0\n", NEWEST.0, NEWEST.1 + 1);
+    site.files.insert("/release/stable.txt".into(), future.into_bytes());
+    let (url, _site) = site.serve();
+    let (_temp, context) = cache();
+    let said = get(&url, None, &context).await.unwrap().unwrap_err();
+    assert!(said.ends_with(&format!("/release/stable-{}.{}.txt answers 404 Not Found", NEWEST.0, NEWEST.1)), "{said}");
+
+    let mut site = with_release(&version);
+    site.files.insert("/release/stable.txt".into(), b"v1.99.0".to_vec());
+    site.files.insert(format!("/release/stable-{}.{}.txt", NEWEST.0, NEWEST.1), version.clone().into_bytes());
+    let (url, _site) = site.serve();
+    assert_eq!(get(&url, None, &context).await.unwrap(), Ok(format!("{version} from release mirror {url}")));
+}
+
+#[tokio::test]
 async fn a_version_that_the_mirror_lacks_is_an_answer_with_the_address() {
     let (url, _site) = with_release("1.31.2").serve();
     let (_temp, context) = cache();
