@@ -163,9 +163,9 @@ mod tests {
             (Some("1.20.2"), false),
             (Some("1.36"), false),
             (Some("1.36.9"), false),
-            (Some("1.37"), true),
-            (Some("v1.37.0-rc.1"), true),
-            (Some("1.37.4"), true),
+            (Some("1.99"), true),
+            (Some("v1.99.0-rc.1"), true),
+            (Some("1.99.4"), true),
             (Some("2.0"), true),
         ] {
             assert_eq!(Wanted::parse(wanted).unwrap().is_too_new(), too_new, "{wanted:?}");

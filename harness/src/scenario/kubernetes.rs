@@ -11,8 +11,8 @@ use super::{Kubernetes, NetworkPlugin, Runtime, network};
 /// The newest version, as its major and its minor part, that can be made a cluster of.
 ///
 /// After it kubelet asks the runtime for the driver of cgroups and takes no other word for it. containerd tells it since 2.0,
-/// and Debian 12 has 1.6: <https://github.com/kubernetes/enhancements/issues/4033>.
-pub(crate) const NEWEST: (u32, u32) = (1, 36);
+/// and Debian 12 has 1.6: <https://github.com/kubernetes/kubernetes/pull/139122>.
+pub(crate) const NEWEST: (u32, u32) = (1, 37);
 
 static RUNTIME: Words<Runtime> =
     Words { what: "a container runtime", words: &[("containerd", Runtime::Containerd), ("docker", Runtime::Docker)] };

@@ -218,12 +218,12 @@ pub(super) mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folders = Folders::at(temp.path().join("cache")).unwrap();
         let (new, old) = (temp.path().join("new"), temp.path().join("old"));
-        fake_binaries(&new, "1.37.4");
+        fake_binaries(&new, "1.99.4");
         fake_binaries(&old, "1.20.2");
         let sources = [Source::Folder(new), Source::Folder(old)];
         assert_eq!(at_hand(&Wanted::Any, &sources, &folders, &CancellationToken::new()).await.unwrap(), None);
         let error = obtain(&Wanted::Any, &sources, &context(&folders)).await.unwrap_err().to_string();
-        assert!(error.contains("Kubernetes 1.37.4 of folder:") && error.contains("take 1.36 or older"), "{error}");
+        assert!(error.contains("Kubernetes 1.99.4 of folder:") && error.contains("or older ("), "{error}");
     }
 
     #[tokio::test]
