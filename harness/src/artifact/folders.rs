@@ -33,7 +33,7 @@ impl Folders {
 
     pub(super) fn at(root: PathBuf) -> Result<Self, ArtifactError> {
         let folders = Self { root };
-        for folder in [folders.kubernetes(), folders.etcd(), folders.node(), folders.root.join("log")] {
+        for folder in [folders.kubernetes(), folders.etcd(), folders.node(), folders.used(), folders.root.join("log")] {
             std::fs::create_dir_all(&folder).map_err(ArtifactError::file("make", &folder))?;
         }
         Ok(folders)
@@ -52,6 +52,17 @@ impl Folders {
     /// Trees and scripts of node images.
     pub(super) fn node(&self) -> PathBuf {
         self.root.join("node")
+    }
+
+    /// The name of a set of binaries or a release that the cache has; none for a folder of somebody else's.
+    pub(super) fn name_of(&self, folder: &Path) -> Option<String> {
+        let name = folder.strip_prefix(self.kubernetes()).or_else(|_| folder.strip_prefix(self.etcd())).ok()?;
+        Some(name.to_str()?.to_owned())
+    }
+
+    /// When each of these was used last.
+    pub(super) fn used(&self) -> PathBuf {
+        self.root.join("used")
     }
 
     /// The private configuration and lists of apt.

@@ -13,6 +13,7 @@ mod node;
 mod script;
 mod source;
 pub(crate) mod tools;
+mod unused;
 mod version;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use self::error::{Answer, ArtifactError};
 pub use self::etcd::Etcd;
 pub use self::kubernetes::Kubernetes;
 pub use self::source::{NotASource, Source};
+pub use self::unused::{Unused, remove_unused};
 
 /// Where the parts of a cluster may come from. Sources are asked in their order, and the first that has what is wanted wins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,6 +165,9 @@ pub async fn node_image(
     };
     let reference = form.reference(&parts);
     let Parts { kubernetes, etcd } = parts;
+    let programs = [Some(kubernetes.folder.as_path()), etcd.folder.as_deref()];
+    let programs = programs.into_iter().flatten().filter_map(|folder| folders.name_of(folder));
+    unused::mark(&folders, &programs.chain([reference.clone(), node::tree_name()]).collect::<Vec<_>>())?;
     record("kubernetes", &kubernetes.version, &kubernetes.source, &kubernetes.sha256, recorder);
     record("etcd", &etcd.version, &etcd.source, &etcd.sha256, recorder);
     let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();

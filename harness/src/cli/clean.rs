@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::evidence::{self, Limit};
+use crate::artifact::{self, ArtifactError};
 use crate::run::retention::{Bounds, Reason, tidy};
 use crate::run::store::{Folder, Owner, StoreError};
 
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// stays.
     #[arg(long, value_name = "SIZE", value_parser = evidence::size)]
     keep_size: Option<Limit<u64>>,
+    /// Removes from the cache and from the docker engine what machines are made of, where no run has used it for this long, as 30d.
+    #[arg(long, value_name = "AGE", value_parser = evidence::age)]
+    unused_for: Option<Limit<Duration>>,
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
@@ -71,13 +76,36 @@ async fn clean(args: &Args) -> Result<(), CleanError> {
             let _ = writeln!(out, "removed the evidence of run {run}: {why}, {size} KiB");
         }
     }
+    if let Some(Limit(Some(idle))) = args.unused_for {
+        if let Some(busy) = busy()? {
+            return Err(CleanError::Busy { run: busy });
+        }
+        for unused in artifact::remove_unused(idle, &CancellationToken::new()).await? {
+            let _ =
+                writeln!(out, "removed {}: unused for {} days", unused.name, unused.idle.as_secs() / (24 * 60 * 60));
+        }
+    }
     Ok(())
+}
+
+/// A run that goes on, if there is one.
+fn busy() -> Result<Option<String>, StoreError> {
+    for folder in Folder::all()? {
+        if folder.owner()? == Owner::Alive {
+            return Ok(Some(folder.run().to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 #[derive(Debug, thiserror::Error)]
 enum CleanError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    #[error("run `{run}` goes on, and may need what is not marked as used yet; clean the cache when it is over")]
+    Busy { run: String },
     #[error("there is no run `{run}`; `quorate ls` lists those that have left something")]
     Unknown { run: String },
 }

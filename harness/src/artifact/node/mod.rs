@@ -27,6 +27,8 @@ const TREE_SPACE: u64 = 3 << 29;
 const IMAGE_SPACE: u64 = 1 << 30;
 /// What a bundle takes while it is made: packages, images, and both again as an archive.
 const BUNDLE_SPACE: u64 = 3 << 29;
+/// What images are called at the docker engine.
+pub(super) const REPOSITORY: &str = "quorate/node:";
 /// How many hexadecimal digits of a key name a thing.
 const KEY: usize = 16;
 
@@ -76,13 +78,18 @@ fn key<'a>(parts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     hex(&digest.finalize())[..KEY].to_owned()
 }
 
+/// The name of the tree that images are made from, whether it exists or not.
+pub(super) fn tree_name() -> String {
+    format!("tree-{}", tree_key())
+}
+
 fn tree_key() -> String {
     key(TREE_FILES.iter().copied().chain([("suite", SUITE), ("architecture", std::env::consts::ARCH)]))
 }
 
 /// The name of the image for a Kubernetes, whether it exists or not.
 pub(super) fn reference(parts: &Parts) -> String {
-    format!("quorate/node:{}", key_with(&[], parts))
+    format!("{REPOSITORY}{}", key_with(&[], parts))
 }
 
 /// The name of the bundle for a Kubernetes, whether it exists or not.
@@ -135,7 +142,7 @@ pub(super) async fn tree(
     span: &Arc<Span>,
     cancel: &CancellationToken,
 ) -> Result<PathBuf, ArtifactError> {
-    let name = format!("tree-{}", tree_key());
+    let name = tree_name();
     let (out, work) = (folders.node().join(&name), folders.node().join(format!("{name}.work")));
     if out.is_dir() {
         return Ok(out);
