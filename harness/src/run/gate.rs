@@ -28,7 +28,8 @@ const SKEW: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 const PROBE: &str = "quorate-gate";
 
-/// Waits until every node is believed, etcd agrees with itself, the controllers are seen to do their work, and clocks are right.
+/// Waits until every node is believed, etcd agrees with itself and its members hear each other, the controllers are seen to do
+/// their work, and clocks are right.
 pub(super) async fn pass(
     engine: &Engine,
     observers: &Observers,
@@ -51,7 +52,12 @@ pub(super) async fn pass(
     let complete = engine.bring_up("all control planes are complete", &proven, COMPLETE, async |span| {
         control_planes(&engine.fleet, topology, span).await;
     });
-    Ok(vec![complete.await?])
+    let heard = engine.bring_up("etcd's members hear each other at once", &proven, COMPLETE, async |span| {
+        let each = topology.members().map(|machine| peers(&engine.fleet, machine, span));
+        futures::future::join_all(each).await;
+    });
+    let (complete, heard) = futures::future::try_join(complete, heard).await?;
+    Ok(vec![complete, heard])
 }
 
 /// Holds the machines' clocks against the host's, where they have clocks of their own.
@@ -86,19 +92,25 @@ async fn control_planes(fleet: &Fleet, topology: &Topology, span: &Span) {
         if names.is_empty() {
             return;
         }
-        insist(span, || async {
-            let way = fleet.ssh(&machine.name).map_err(|error| error.to_string())?;
-            let script = way.script(include_str!("control-plane.sh"), &names);
-            let ran = script
-                .label("control-plane.sh")
-                .deadline(fleet.patience(COMPLETE))
-                .run_async(&CancellationToken::new())
-                .await;
-            ran.map(drop).map_err(|error| format!("{}: {error}", machine.name))
-        })
-        .await;
+        wait_on(fleet, machine, ("control-plane.sh", include_str!("control-plane.sh")), &names, span).await;
     });
     futures::future::join_all(each).await;
+}
+
+/// Waits until a member's connections to the others deliver at once.
+async fn peers(fleet: &Fleet, machine: &Machine, span: &Span) {
+    wait_on(fleet, machine, ("peers.sh", include_str!("peers.sh")), &[], span).await;
+}
+
+/// Runs a script on a machine until it is content.
+async fn wait_on(fleet: &Fleet, machine: &Machine, (name, script): (&str, &str), args: &[&str], span: &Span) {
+    insist(span, || async {
+        let way = fleet.ssh(&machine.name).map_err(|error| error.to_string())?;
+        let script = way.script(script, args).label(name).deadline(fleet.patience(COMPLETE));
+        let ran = script.run_async(&CancellationToken::new()).await;
+        ran.map(drop).map_err(|error| format!("{}: {error}", machine.name))
+    })
+    .await;
 }
 
 /// The services that a machine runs as static pods.
