@@ -16,7 +16,10 @@ const STUCK: &str = "0      1362   172.27.11.20:2380  172.27.11.30:39456 timer:(
 fn peers(stuck: usize) -> (Output, usize) {
     let folder = tempfile::tempdir().unwrap();
     let (ss, asked) = (folder.path().join("ss"), folder.path().join("asked"));
-    let shown = format!("printf '%s\\n' '{IDLE}' '{SENT}'\n[ $(wc -l < '{0}') -gt {stuck} ] || echo '{STUCK}'\n", asked.display());
+    let shown = format!(
+        "printf '%s\\n' '{IDLE}' '{SENT}'\n[ $(wc -l < '{0}') -gt {stuck} ] || echo '{STUCK}'\n",
+        asked.display()
+    );
     std::fs::write(&ss, format!("#!/bin/sh\necho >> '{}'\n{shown}", asked.display())).unwrap();
     std::fs::set_permissions(&ss, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());

@@ -167,7 +167,10 @@ pub async fn node_image(
     let Parts { kubernetes, etcd } = parts;
     let programs = [Some(kubernetes.folder.as_path()), etcd.folder.as_deref()];
     let programs = programs.into_iter().flatten().filter_map(|folder| folders.name_of(folder));
-    unused::mark(&folders, &programs.chain([reference.clone(), node::tree_name()]).collect::<Vec<_>>())?;
+    let used: Vec<String> = programs.chain([reference.clone(), node::tree_name()]).collect();
+    if let Err(error) = unused::mark(&folders, &used) {
+        recorder.notice(format!("`quorate clean --unused-for` will not know of this use: {error}"));
+    }
     record("kubernetes", &kubernetes.version, &kubernetes.source, &kubernetes.sha256, recorder);
     record("etcd", &etcd.version, &etcd.source, &etcd.sha256, recorder);
     let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();
