@@ -22,16 +22,30 @@ fn peers(stuck: usize) -> (Output, usize) {
     );
     std::fs::write(&ss, format!("#!/bin/sh\necho >> '{}'\n{shown}", asked.display())).unwrap();
     std::fs::set_permissions(&ss, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/run/peers.sh");
-    let output = Command::new("bash").arg(script).env("PATH", path).output().unwrap();
+    let output = run(folder.path());
     (output, std::fs::read_to_string(asked).unwrap().lines().count())
+}
+
+fn run(folder: &Path) -> Output {
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/run/peers.sh");
+    Command::new("bash").arg(script).env("PATH", path).output().unwrap()
 }
 
 #[test]
 fn connections_that_are_idle_or_wait_for_their_first_answer_are_well() {
     let (output, asked) = peers(0);
     assert!(output.status.success() && asked == 1, "{asked}: {output:?}");
+}
+
+#[test]
+fn an_ss_that_fails_is_not_taken_for_one_that_shows_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ss = folder.path().join("ss");
+    std::fs::write(&ss, "#!/bin/sh\necho 'ss: cannot' >&2\nexit 1\n").unwrap();
+    std::fs::set_permissions(&ss, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let output = run(folder.path());
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("ss: cannot"), "{output:?}");
 }
 
 #[test]

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use ureq::http::StatusCode;
 use ureq::http::header::{CONTENT_RANGE, RANGE};
 
 use super::error::ArtifactError;
+use super::hex;
 use super::kubernetes::checksums;
 use super::source::Context;
 use crate::record::Span;
@@ -30,6 +32,11 @@ pub(super) fn architecture() -> &'static str {
         "aarch64" => "arm64",
         other => other,
     }
+}
+
+/// What folders of what came from a site begin with.
+pub(super) fn site_name(url: &str) -> String {
+    format!("mirror-{}", &hex(&Sha256::digest(url))[..8])
 }
 
 /// Downloads a file, goes on from where an earlier attempt ended, and holds it against its published SHA-256 sum

@@ -161,8 +161,8 @@ pub(super) fn remedy_for(line: &str) -> Option<&'static str> {
 pub(super) const DISK_FULL: &str = "the disk is full: make room, or put the cache elsewhere with QUORATE_CACHE; what \
                                     was done so far is kept and used next time";
 
-pub(super) const NEEDS_ROOT: &str = "making the node image needs root, for chroot and mounts: run it as root, or \
-                                     allow sudo without a password, or do `sudo -v` just before";
+pub(super) const NEEDS_ROOT: &str = "the tree that machines are made from belongs to root, and making it takes chroot and \
+                                     mounts: run this as root, or allow sudo without a password, or do `sudo -v` just before";
 
 fn answers_of(answers: &[Answer]) -> String {
     answers.iter().map(|Answer { source, said }| format!("\n    {source}: {said}")).collect()

@@ -6,14 +6,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::apt::SUITE;
 use super::download::{self, architecture};
 use super::error::{Answer, ArtifactError};
 use super::folders::{Folders, lock};
-use super::hex;
 use super::kubernetes::{Kubernetes, checksums};
 use super::source::{Context, Source};
 use super::version::Version;
@@ -173,14 +171,26 @@ fn debian(need: &Need) -> Outcome {
     Outcome::Here(Etcd { version: DEBIAN.into(), source, folder: None, sha256: BTreeMap::new() })
 }
 
+/// The programs that a folder lacks.
+fn missing(folder: &Path) -> Vec<&'static str> {
+    BINARIES.into_iter().filter(|name| !folder.join(name).is_file()).collect()
+}
+
 /// A folder of the user's, used where it lies.
 async fn in_folder(path: &Path, need: &Need, cancel: &CancellationToken) -> Result<Outcome, ArtifactError> {
     if !path.is_dir() {
         return Ok(Outcome::No("is not a folder".into()));
     }
-    let missing: Vec<&str> = BINARIES.into_iter().filter(|name| !path.join(name).is_file()).collect();
+    let missing = missing(path);
     if !missing.is_empty() {
         return Ok(Outcome::No(format!("lacks {}", missing.join(", "))));
+    }
+    // Whatever is not static fails: `not a dynamic executable`.
+    let libraries = Command::new("ldd").args(BINARIES.map(|name| path.join(name))).run_async(cancel).await;
+    if libraries.is_ok() {
+        return Ok(Outcome::No(
+            "has programs that need libraries, which the image of etcd lacks; releases do not".into(),
+        ));
     }
     let path = std::path::absolute(path).map_err(ArtifactError::file("find", path))?;
     let etcd = open(&path, format!("folder {}", path.display()), cancel).await?;
@@ -205,10 +215,6 @@ async fn open(folder: &Path, source: String, cancel: &CancellationToken) -> Resu
     Ok(Etcd { version: version.to_string(), source, folder: Some(folder.to_owned()), sha256 })
 }
 
-fn prefix(url: &str) -> String {
-    format!("mirror-{}", &hex(&Sha256::digest(url))[..8])
-}
-
 /// What was downloaded before, from one site or from any.
 async fn cached(
     site: Option<&str>,
@@ -216,10 +222,12 @@ async fn cached(
     folders: &Folders,
     cancel: &CancellationToken,
 ) -> Result<Option<Etcd>, ArtifactError> {
-    let (prefix, end) = (site.map(prefix).unwrap_or_default(), format!("-v{version}"));
-    let entries = std::fs::read_dir(folders.etcd()).into_iter().flatten().flatten();
+    let (prefix, end) = (site.map(download::site_name).unwrap_or_default(), format!("-v{version}"));
+    let entries = std::fs::read_dir(folders.etcd()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut complete: Vec<PathBuf> = entries.filter(|path| missing(path).is_empty()).collect();
+    complete.sort();
     let fits = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(&end));
-    let Some(folder) = entries.map(|entry| entry.path()).find(|path| path.file_name().is_some_and(fits)) else {
+    let Some(folder) = complete.into_iter().find(|path| path.file_name().is_some_and(fits)) else {
         return Ok(None);
     };
     let origin = std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release site".into());
@@ -229,9 +237,10 @@ async fn cached(
 /// Downloads a release from a site that is laid out like etcd's own:
 /// `URL/v3.6.8/etcd-v3.6.8-linux-amd64.tar.gz`, with `SHA256SUMS` beside it.
 async fn from_site(url: &str, version: &Version, context: &Context) -> Result<Outcome, ArtifactError> {
-    let name = format!("{}-v{version}", prefix(url));
+    let name = format!("{}-v{version}", download::site_name(url));
     let folder = context.folders.etcd();
-    let _lock = lock(&folder.join(format!("{}.lock", prefix(url))), &context.span, &context.cancel).await?;
+    let _lock =
+        lock(&folder.join(format!("{}.lock", download::site_name(url))), &context.span, &context.cancel).await?;
     let (out, part) = (folder.join(&name), folder.join(format!("{name}.part")));
     if !out.is_dir() {
         context.folders.want_space(&format!("download etcd {version}"), SPACE)?;
@@ -242,7 +251,10 @@ async fn from_site(url: &str, version: &Version, context: &Context) -> Result<Ou
             return Ok(Outcome::No(said));
         }
         let to = part.clone();
-        download::blocking(&context.cancel, move || unpack(&archive, &to)).await?;
+        let lacks = download::blocking(&context.cancel, move || unpack(&archive, &to)).await?;
+        if !lacks.is_empty() {
+            return Ok(Outcome::No(format!("{url}/v{version}/{release}.tar.gz lacks {}", lacks.join(", "))));
+        }
         let origin = part.join("origin");
         std::fs::write(&origin, format!("release site {url}")).map_err(ArtifactError::file("write", &origin))?;
         std::fs::rename(&part, &out).map_err(ArtifactError::file("rename", &part))?;
@@ -267,8 +279,8 @@ async fn archived(url: &str, archive: &Path, context: &Context) -> Result<Result
     download::fetch(&format!("{url}/{name}"), archive, &published, 0o644, context).await
 }
 
-/// Takes the programs out of a release's archive, which is not needed then.
-fn unpack(archive: &Path, to: &Path) -> Result<(), ArtifactError> {
+/// Takes the programs out of a release's archive, which is not needed then. Returns those that it lacks.
+fn unpack(archive: &Path, to: &Path) -> Result<Vec<&'static str>, ArtifactError> {
     let failed = ArtifactError::file("unpack", archive);
     let take = || {
         let mut missing = BINARIES.to_vec();
@@ -279,10 +291,8 @@ fn unpack(archive: &Path, to: &Path) -> Result<(), ArtifactError> {
                 entry.unpack(to.join(missing.swap_remove(index)))?;
             }
         }
-        if missing.is_empty() {
-            return std::fs::remove_file(archive);
-        }
-        Err(std::io::Error::other(format!("it has no {}", missing.join(", "))))
+        std::fs::remove_file(archive)?;
+        Ok(missing)
     };
     take().map_err(failed)
 }

@@ -145,32 +145,31 @@ pub async fn node_image(
     cancel: &CancellationToken,
 ) -> Result<NodeImage, ArtifactError> {
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let kubernetes = source::at_hand(&wanted, request.of_kubernetes(form), &folders, cancel).await?;
+    let (of_kubernetes, of_etcd) = (request.of_kubernetes(form), request.of_etcd());
+    let kubernetes = source::at_hand(&wanted, of_kubernetes, &folders, cancel).await?;
     let etcd = match &kubernetes {
-        Some(kubernetes) => etcd::at_hand(kubernetes, request.of_etcd(), &folders, cancel).await?,
+        Some(kubernetes) => etcd::at_hand(kubernetes, of_etcd, &folders, cancel).await?,
         None => None,
     };
-    // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
-    let (parts, known) = match (kubernetes, etcd) {
-        (Some(kubernetes), Some(etcd)) => {
-            let parts = Parts { kubernetes, etcd };
-            let known = form.there(&form.reference(&parts), &folders, cancel).await?;
-            (Ok(parts), known)
+    let at_hand = match (kubernetes, etcd) {
+        (Some(kubernetes), Some(etcd)) => Ok(Parts { kubernetes, etcd }),
+        // What is only downloaded may be in an image or a bundle that is there, which then takes no tree and no apt.
+        (kubernetes, _) if !of_kubernetes.contains(&Source::Debian) => {
+            let context = |span: &Arc<Span>| context(&folders, None, span, cancel);
+            Ok(obtain((&wanted, of_kubernetes), kubernetes, of_etcd, context, recorder).await?)
         }
-        (kubernetes, _) => (Err(kubernetes), form.there("quorate/node:none", &folders, cancel).await?),
+        (kubernetes, _) => Err(kubernetes),
     };
-    let (parts, checksum) = match (parts, known) {
+    // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
+    let reference = at_hand.as_ref().map_or_else(|_| "quorate/node:none".to_owned(), |parts| form.reference(parts));
+    let known = form.there(&reference, &folders, cancel).await?;
+    let (parts, checksum) = match (at_hand, known) {
         (Ok(parts), Some(checksum)) => (parts, checksum),
-        (parts, _) => make(form, &wanted, request, parts, &folders, recorder, cancel).await?,
+        (at_hand, _) => make(form, &wanted, request, at_hand, &folders, recorder, cancel).await?,
     };
     let reference = form.reference(&parts);
+    in_use(&folders, Some(&parts), std::slice::from_ref(&reference), recorder);
     let Parts { kubernetes, etcd } = parts;
-    let programs = [Some(kubernetes.folder.as_path()), etcd.folder.as_deref()];
-    let programs = programs.into_iter().flatten().filter_map(|folder| folders.name_of(folder));
-    let used: Vec<String> = programs.chain([reference.clone(), node::tree_name()]).collect();
-    if let Err(error) = unused::mark(&folders, &used) {
-        recorder.notice(format!("`quorate clean --unused-for` will not know of this use: {error}"));
-    }
     record("kubernetes", &kubernetes.version, &kubernetes.source, &kubernetes.sha256, recorder);
     record("etcd", &etcd.version, &etcd.source, &etcd.sha256, recorder);
     let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();
@@ -195,17 +194,13 @@ async fn make(
     if matches!(at_hand, Err(None)) && request.of_kubernetes(form).contains(&Source::Debian) {
         folders.want_space("build Kubernetes and the node image", BUILD_SPACE)?;
     }
+    in_use(folders, at_hand.as_ref().ok(), &node::made_with(), recorder);
     let stop = cancel.child_token();
     let get = async {
         match at_hand {
             Ok(parts) => Ok(parts),
             Err(kubernetes) => {
-                let context = |span: &Arc<Span>| Context {
-                    folders: folders.clone(),
-                    apt: apt.clone(),
-                    span: Arc::clone(span),
-                    cancel: stop.clone(),
-                };
+                let context = |span: &Arc<Span>| context(folders, Some(&apt), span, &stop);
                 let sources = request.of_kubernetes(form);
                 obtain((wanted, sources), kubernetes, request.of_etcd(), context, recorder).await
             }
@@ -222,12 +217,27 @@ async fn make(
         // The second error is only the interruption that the first one caused.
         (Err(first), Err(second)) => return Err(if first.is_cancelled() { second } else { first }),
     };
+    in_use(folders, Some(&parts), &[], recorder);
     let checksum = pack(form, &tree, &parts, (folders, &apt), recorder, cancel).await?;
     Ok((parts, checksum))
 }
 
 /// Free space that is wanted before a build from nothing: what the cache holds at its largest, and the image.
 const BUILD_SPACE: u64 = 5 << 30;
+
+fn context(folders: &Folders, apt: Option<&Apt>, span: &Arc<Span>, cancel: &CancellationToken) -> Context {
+    Context { folders: folders.clone(), apt: apt.cloned(), span: Arc::clone(span), cancel: cancel.clone() }
+}
+
+/// Marks parts and other things of the cache as used now. Where that cannot be, only their removal suffers.
+fn in_use(folders: &Folders, parts: Option<&Parts>, others: &[String], recorder: &Recorder) {
+    let programs = parts.map(|parts| [Some(parts.kubernetes.folder.as_path()), parts.etcd.folder.as_deref()]);
+    let programs = programs.into_iter().flatten().flatten().filter_map(|folder| folders.name_of(folder));
+    let names: Vec<String> = programs.chain(others.iter().cloned()).collect();
+    if let Err(error) = unused::mark(folders, &names) {
+        recorder.notice(format!("`quorate clean --unused-for` will not know what is used now: {error}"));
+    }
+}
 
 /// Gets Kubernetes, unless it is there already, and the etcd that goes with it.
 async fn obtain(
@@ -328,6 +338,7 @@ mod tests {
             let request = Request { version: version.map(str::to_owned), sources };
             request.of_kubernetes(form)[0].clone()
         };
+        assert_eq!(Request::default().of_etcd(), [Source::Debian, Source::Cache, Source::Upstream]);
         assert_eq!(first(Form::Image, None, Vec::new()), Source::Debian);
         assert_eq!(first(Form::Bundle, None, Vec::new()), Source::Upstream);
         for form in [Form::Image, Form::Bundle] {

@@ -1,9 +1,11 @@
 //! What of the cache nobody has used for long, and its removal.
 //!
-//! Each use leaves a mark: an empty file of the thing's name whose time of change is that of the use. Images of the docker
-//! engine belong to whoever has marked them, since the engine may serve more caches than this one.
+//! Each use leaves a mark: a file with the thing's name whose time of change is that of the use. Work marks what it uses when it
+//! begins, so what has an old mark is in nobody's hands. The docker engine may serve more caches than this one: images are
+//! found by the marks of this one alone.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -15,13 +17,20 @@ use super::folders::Folders;
 use super::node;
 use crate::process::Command;
 
-/// Something that was removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is put aside to be removed, so that nobody takes a half of it for the whole.
+const ASIDE: &str = "removed";
+/// How long the removal of a thing may take.
+const REMOVAL: Duration = Duration::from_secs(600);
+
+/// What became of something that nobody had used.
+#[derive(Debug)]
 pub struct Unused {
     /// What it was called: an image, or a path.
     pub name: String,
     /// How long nobody had used it.
     pub idle: Duration,
+    /// Whether it is gone.
+    pub removed: Result<(), ArtifactError>,
 }
 
 /// A thing of the cache.
@@ -42,8 +51,8 @@ pub(super) fn mark(folders: &Folders, names: &[String]) -> Result<(), ArtifactEr
     Ok(())
 }
 
-/// Removes from the user's cache, and from the docker engine, what nobody has used for so long. No Quorate may make anything
-/// of the kind meanwhile.
+/// Removes from the user's cache, and from the docker engine, what nobody has used for so long, which has to be longer than any
+/// work takes that uses it. What cannot be removed does not keep the rest.
 pub async fn remove_unused(idle: Duration, cancel: &CancellationToken) -> Result<Vec<Unused>, ArtifactError> {
     remove(&Folders::of_user()?, idle, SystemTime::now(), cancel).await
 }
@@ -54,7 +63,7 @@ async fn remove(
     now: SystemTime,
     cancel: &CancellationToken,
 ) -> Result<Vec<Unused>, ArtifactError> {
-    let mut removed = Vec::new();
+    let mut unused = Vec::new();
     for (name, thing) in things(folders)? {
         let mark = folders.used().join(&name);
         let used = changed(&mark).or_else(|| match &thing {
@@ -65,21 +74,23 @@ async fn remove(
         if idle < least {
             continue;
         }
-        let name = match thing {
-            Thing::Image(reference) => remove_image(&reference, cancel).await?.then_some(reference),
+        let (name, removed) = match thing {
+            Thing::Image(reference) => {
+                let removed = remove_image(&reference, cancel).await;
+                (reference, removed)
+            }
             Thing::Files(paths) => {
-                for path in &paths {
-                    remove_files(path, cancel).await?;
-                }
-                paths.first().map(|path| path.display().to_string())
+                let name = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+                (name, remove_files(&paths, cancel).await)
             }
         };
-        if mark.exists() {
+        // A mark that stays is looked at again the next time.
+        if removed.is_ok() && mark.exists() {
             std::fs::remove_file(&mark).map_err(ArtifactError::file("remove", &mark))?;
         }
-        removed.extend(name.map(|name| Unused { name, idle }));
+        unused.push(Unused { name, idle, removed });
     }
-    Ok(removed)
+    Ok(unused)
 }
 
 /// All things that there are, by the names of their marks.
@@ -119,26 +130,40 @@ fn changed(path: &Path) -> Option<SystemTime> {
     std::fs::symlink_metadata(path).ok()?.modified().ok()
 }
 
-/// Whether there was such an image. The engine refuses to remove one that a container was made from.
-async fn remove_image(reference: &str, cancel: &CancellationToken) -> Result<bool, ArtifactError> {
+/// The engine refuses to remove one that a container was made from.
+async fn remove_image(reference: &str, cancel: &CancellationToken) -> Result<(), ArtifactError> {
     if node::image_id(reference, cancel).await?.is_none() {
-        return Ok(false);
+        return Ok(());
     }
-    let remove = Command::new("docker").args(["image", "rm", reference]).deadline(Duration::from_secs(120));
-    remove.run_async(cancel).await.map_err(ArtifactError::command("remove an image that nobody uses"))?;
-    Ok(true)
+    let remove = Command::new("docker").args(["image", "rm", reference]).deadline(REMOVAL);
+    remove.run_async(cancel).await.map_err(ArtifactError::command("remove an image that nobody has used"))?;
+    Ok(())
 }
 
-async fn remove_files(path: &Path, cancel: &CancellationToken) -> Result<(), ArtifactError> {
-    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-    match removed {
-        Ok(()) => return Ok(()),
-        // Trees belong to root.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-        Err(error) => return Err(ArtifactError::file("remove", path)(error)),
+async fn remove_files(paths: &[PathBuf], cancel: &CancellationToken) -> Result<(), ArtifactError> {
+    for path in paths {
+        let aside = match path.extension() {
+            Some(extension) if extension == ASIDE => path.clone(),
+            _ => {
+                let mut aside = path.clone().into_os_string();
+                aside.push(OsStr::new("."));
+                aside.push(ASIDE);
+                std::fs::rename(path, &aside).map_err(ArtifactError::file("put aside", path))?;
+                PathBuf::from(aside)
+            }
+        };
+        let removed = if aside.is_dir() { std::fs::remove_dir_all(&aside) } else { std::fs::remove_file(&aside) };
+        match removed {
+            Ok(()) => {}
+            // Trees belong to root.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let remove = Command::as_root("rm").args(["-r", "--one-file-system", "--"]).arg(&aside);
+                let removed = remove.deadline(REMOVAL).run_async(cancel).await;
+                removed.map_err(ArtifactError::command("remove what nobody has used and belongs to root"))?;
+            }
+            Err(error) => return Err(ArtifactError::file("remove", &aside)(error)),
+        }
     }
-    let remove = Command::as_root("rm").args(["-r", "--one-file-system", "--"]).arg(path);
-    remove.run_async(cancel).await.map_err(ArtifactError::command("remove what nobody uses"))?;
     Ok(())
 }
 
@@ -148,33 +173,58 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+    fn old(path: &Path) {
+        std::fs::write(path, "").unwrap();
+        std::fs::File::open(path).unwrap().set_modified(SystemTime::now() - 40 * DAY).unwrap();
+    }
+
+    async fn names(folders: &Folders) -> Vec<String> {
+        let unused = remove(folders, 30 * DAY, SystemTime::now(), &CancellationToken::new()).await.unwrap();
+        assert!(unused.iter().all(|it| it.removed.is_ok()), "{unused:?}");
+        unused.into_iter().map(|it| it.name.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    fn left(folder: &Path) -> Vec<String> {
+        entries(folder).unwrap().into_iter().map(|(name, _)| name).collect()
+    }
+
     #[tokio::test]
     async fn what_nobody_has_used_for_long_goes_and_all_else_stays() {
         let temp = tempfile::tempdir().unwrap();
         let folders = Folders::at(temp.path().to_owned()).unwrap();
-        let old = SystemTime::now() - 40 * DAY;
-        let make = |path: PathBuf, changed: SystemTime| {
-            std::fs::write(&path, "").unwrap();
-            std::fs::File::open(&path).unwrap().set_modified(changed).unwrap();
-        };
         for name in ["bundle-a.tar.gz", "bundle-a.tar.gz.sha256", "bundle-b.tar.gz", "bundle-b.tar.gz.sha256", "t.lock"]
         {
-            make(folders.node().join(name), old);
+            old(&folders.node().join(name));
         }
         std::fs::create_dir_all(folders.kubernetes().join("debian-x-v1.20.2/sub")).unwrap();
-        make(folders.etcd().join("mirror-x-v3.6.8.part"), old);
-        mark(&folders, &["bundle-b", "quorate/node:none-of-this-name"].map(str::to_owned)).unwrap();
-
-        let removed = remove(&folders, 30 * DAY, SystemTime::now(), &CancellationToken::new()).await.unwrap();
-        let removed: Vec<String> = removed.into_iter().map(|it| it.name).collect();
-        let path = |path: PathBuf| path.display().to_string();
-        assert_eq!(
-            removed,
-            [path(folders.node().join("bundle-a.tar.gz")), path(folders.etcd().join("mirror-x-v3.6.8.part"))]
-        );
-        let left = |folder: &Path| entries(folder).unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        old(&folders.etcd().join("mirror-x-v3.6.8.part"));
+        mark(&folders, &["bundle-b", "quorate/node:fresh"].map(str::to_owned)).unwrap();
+        assert_eq!(names(&folders).await, ["bundle-a.tar.gz", "mirror-x-v3.6.8.part"]);
         assert_eq!(left(&folders.node()), ["bundle-b.tar.gz", "bundle-b.tar.gz.sha256", "t.lock"]);
         assert_eq!(left(&folders.kubernetes()), ["debian-x-v1.20.2"]);
-        assert_eq!(left(&folders.used()), ["bundle-b", "quorate-node-none-of-this-name"]);
+        assert_eq!(left(&folders.used()), ["bundle-b", "quorate-node-fresh"]);
+    }
+
+    #[tokio::test]
+    async fn what_an_interrupted_removal_has_left_goes_the_next_time_and_is_never_taken_for_whole() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = Folders::at(temp.path().to_owned()).unwrap();
+        old(&folders.etcd().join("mirror-x-v3.6.8.removed"));
+        assert_eq!(names(&folders).await, ["mirror-x-v3.6.8.removed"]);
+        assert_eq!(left(&folders.etcd()), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_removed_is_told_and_does_not_keep_the_rest() {
+        let temp = tempfile::tempdir().unwrap();
+        let folders = Folders::at(temp.path().to_owned()).unwrap();
+        // Where this is to be put aside there is a folder, which nobody renames a file over.
+        old(&folders.etcd().join("a-v1"));
+        std::fs::create_dir_all(folders.etcd().join("a-v1.removed/sub")).unwrap();
+        old(&folders.etcd().join("b-v1"));
+        let unused = remove(&folders, 30 * DAY, SystemTime::now(), &CancellationToken::new()).await.unwrap();
+        let ended: Vec<bool> = unused.iter().map(|it| it.removed.is_ok()).collect();
+        assert_eq!(ended, [false, true]);
+        assert!(folders.etcd().join("a-v1").exists());
     }
 }

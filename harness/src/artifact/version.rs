@@ -170,6 +170,11 @@ mod tests {
         ] {
             assert_eq!(Wanted::parse(wanted).unwrap().is_too_new(), too_new, "{wanted:?}");
         }
+        let (major, minor) = NEWEST;
+        for (minor, too_new) in [(minor, false), (minor + 1, true)] {
+            assert_eq!(Wanted::Minor(major, minor).is_too_new(), too_new);
+            assert_eq!(version(&format!("{major}.{minor}.0")).is_too_new(), too_new);
+        }
     }
 
     #[test]

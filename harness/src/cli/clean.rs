@@ -12,6 +12,9 @@ use crate::artifact::{self, ArtifactError};
 use crate::run::retention::{Bounds, Reason, tidy};
 use crate::run::store::{Folder, Owner, StoreError};
 
+/// What a mark in the cache is trusted for.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Removes what orphaned runs left behind, and nothing else. Evidence stays, unless it is bounded here.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = evidence::size)]
     keep_size: Option<Limit<u64>>,
     /// Removes from the cache and from the docker engine what machines are made of, where no run has used it for this long, as 30d.
-    #[arg(long, value_name = "AGE", value_parser = evidence::age)]
+    #[arg(long, value_name = "AGE", value_parser = idle)]
     unused_for: Option<Limit<Duration>>,
 }
 
@@ -77,25 +80,35 @@ async fn clean(args: &Args) -> Result<(), CleanError> {
         }
     }
     if let Some(Limit(Some(idle))) = args.unused_for {
-        if let Some(busy) = busy()? {
-            return Err(CleanError::Busy { run: busy });
-        }
-        for unused in artifact::remove_unused(idle, &CancellationToken::new()).await? {
-            let _ =
-                writeln!(out, "removed {}: unused for {} days", unused.name, unused.idle.as_secs() / (24 * 60 * 60));
-        }
+        clear_cache(idle, &mut out).await?;
     }
     Ok(())
 }
 
-/// A run that goes on, if there is one.
-fn busy() -> Result<Option<String>, StoreError> {
-    for folder in Folder::all()? {
-        if folder.owner()? == Owner::Alive {
-            return Ok(Some(folder.run().to_owned()));
+/// Removes what machines are made of and nobody has used for so long. Fails in the end if something of it is still there.
+async fn clear_cache(idle: Duration, out: &mut impl Write) -> Result<(), CleanError> {
+    let mut left = 0;
+    for unused in artifact::remove_unused(idle, &CancellationToken::new()).await? {
+        let (name, days) = (unused.name, unused.idle.as_secs() / DAY.as_secs());
+        match unused.removed {
+            Ok(()) => drop(writeln!(out, "removed {name}: unused for {days} days")),
+            Err(error) => {
+                left += 1;
+                let _ = writeln!(anstream::stderr(), "error: {name}, which is unused for {days} days, stays: {error}");
+            }
         }
     }
-    Ok(None)
+    if left == 0 { Ok(()) } else { Err(CleanError::Left { count: left }) }
+}
+
+/// Reads how long something is not to have been used: at least a day, which is longer than any run or build.
+fn idle(text: &str) -> Result<Limit<Duration>, String> {
+    match evidence::age(text)? {
+        Limit(Some(idle)) if idle < DAY => {
+            Err("what was used within a day may be in use now: write `1d` or more".into())
+        }
+        limit => Ok(limit),
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -104,8 +117,22 @@ enum CleanError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    #[error("run `{run}` goes on, and may need what is not marked as used yet; clean the cache when it is over")]
-    Busy { run: String },
+    #[error("{count} unused things of the cache are still there; the lines above say why")]
+    Left { count: usize },
     #[error("there is no run `{run}`; `quorate ls` lists those that have left something")]
     Unknown { run: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_in_use_is_not_called_unused() {
+        assert_eq!(idle("1d"), Ok(Limit(Some(DAY))));
+        assert_eq!(idle("off"), Ok(Limit(None)));
+        for text in ["23h", "0d"] {
+            assert!(idle(text).unwrap_err().contains("`1d` or more"), "{text}");
+        }
+    }
 }

@@ -21,12 +21,12 @@ use crate::record::{Recorder, SpanOptions};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The version of Kubernetes, as 1.31.2, or 1.31 for its newest patch. The newest that the first source has if not said.
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, env = "QUORATE_KUBERNETES_VERSION", value_name = "VERSION")]
     kubernetes_version: Option<String>,
     #[command(flatten)]
     sources: Sources,
     /// For which machines: those of docker start from an image, virtual machines install from an archive.
-    #[arg(long, value_name = "PROVIDER", default_value = "docker")]
+    #[arg(long, env = "QUORATE_PROVIDER", value_name = "PROVIDER", default_value = "docker")]
     provider: String,
     /// The Vagrant box of virtual machines, with Debian 12.
     #[arg(long = "box", env = "QUORATE_BOX", value_name = "BOX", default_value = DEFAULT_BOX)]

@@ -11,14 +11,17 @@ pid() { pgrep -x "${name:0:15}" | head -n 1 || true; }
 # A kubelet that hears of the cluster from this master alone, as from Kubernetes 1.33 on, asks it in vain for 34 s at a time before
 # it starts the etcd or the API server that the answer depends on.
 await() { # gone PID | there
-  for _ in $(seq 1500); do
+  local patience=45
+  [ "$1" = gone ] || patience=270
+  local end=$((SECONDS + patience))
+  while [ "$SECONDS" -lt "$end" ]; do
     case $1 in
     gone) kill -0 "$2" 2>/dev/null || return 0 ;;
     there) [ -z "$(pid)" ] || return 0 ;;
     esac
     sleep 0.1
   done
-  echo "after 150 s, $name is not $*" >&2
+  echo "after $patience s, $name is not $*" >&2
   return 1
 }
 # Whatever ended it before may have made kubelet wait a while before it starts it anew.

@@ -14,7 +14,7 @@ pub use able::refusals;
 use walk::Walk;
 
 /// How long a fault may take to be injected or healed.
-const FAULT: Duration = Duration::from_secs(180);
+const FAULT: Duration = Duration::from_secs(360);
 
 /// The steps of a scenario as they will be run.
 #[derive(Debug, Clone)]

@@ -140,6 +140,29 @@ mod tests {
     }
 
     #[test]
+    fn joining_and_cgroups_follow_the_version_and_the_machine() {
+        let at = |version| super::super::support::provisioner("stacked-3", version);
+        for (version, from) in [("1.32.9", "balancer"), ("1.33.0", "local"), ("1.37.1", "local")] {
+            assert_eq!(bootstrap(&at(version)), from, "{version}");
+        }
+        for (version, driver, names) in [
+            ("1.34.0", "cgroupfs", "ImagePull"),
+            ("1.35.0", "cgroupfs", "ImagePull,SystemVerification"),
+            ("1.35.0", "systemd", "ImagePull"),
+        ] {
+            assert_eq!(ignored(&at(version), driver), names, "{version} {driver}");
+        }
+        for (version, driver, tolerated) in
+            [("1.30.9", "cgroupfs", false), ("1.31.0", "cgroupfs", true), ("1.36.2", "systemd", false)]
+        {
+            let provisioner = at(version);
+            let master = provisioner.topology.masters().next().unwrap();
+            let config = init(&provisioner, master, driver).unwrap();
+            assert_eq!(config.contains("failCgroupV1: false"), tolerated, "{version} {driver}");
+        }
+    }
+
+    #[test]
     fn the_runtime_is_named_by_url_since_1_24() {
         assert!(!cri_socket("1.23.17").contains("://"));
         assert!(cri_socket("1.24.0").starts_with("unix://"));

@@ -157,6 +157,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_newest_is_not_too_new_and_the_next_is() {
+        let (major, newest) = NEWEST;
+        assert!(!is_too_new(&format!("{major}.{newest}.9")));
+        assert!(is_too_new(&format!("{major}.{}", newest + 1)));
+    }
+
+    #[test]
     fn versions_lose_their_v() {
         for (text, version) in [
             ("1.20.2", Some("1.20.2")),

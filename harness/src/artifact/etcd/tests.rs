@@ -4,8 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::artifact::download::site::Site;
+use crate::artifact::hex;
 use crate::artifact::source::tests::context;
 
 fn kubernetes(version: &str, etcd: &str) -> Kubernetes {
@@ -109,6 +112,12 @@ async fn a_folder_serves_with_all_programs_of_a_version_that_is_new_enough() {
     assert_eq!(at_hand(&kubernetes, &source, &context.folders, &context.cancel).await.unwrap(), Some(etcd));
     std::fs::remove_file(path.join("etcdctl")).unwrap();
     assert_eq!(said(obtain(&kubernetes, &source, &context).await.unwrap_err()), "lacks etcdctl");
+    for name in BINARIES {
+        std::fs::copy("/bin/sh", path.join(name)).unwrap();
+    }
+    assert!(
+        said(obtain(&kubernetes, &source, &context).await.unwrap_err()).starts_with("has programs that need libraries")
+    );
 }
 
 #[tokio::test]
@@ -127,6 +136,8 @@ async fn a_release_is_downloaded_once_and_found_in_the_cache_afterwards() {
         assert!(at_hand(&kubernetes, sources, &context.folders, &context.cancel).await.unwrap().is_some());
     }
     assert_eq!(site.asked_for("/v3.6.8/").len(), 2);
+    std::fs::remove_file(folder.join("etcdctl")).unwrap();
+    assert_eq!(at_hand(&kubernetes, &[Source::Cache], &context.folders, &context.cancel).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -141,7 +152,7 @@ async fn a_release_that_is_not_what_its_site_publishes_is_an_error() {
 
     let mirror = [Source::Mirror(site("3.6.8", &["etcd"]).serve().0)];
     let error = obtain(&kubernetes, &mirror, &context).await.unwrap_err().to_string();
-    assert!(error.contains("it has no etcdctl"), "{error}");
+    assert!(error.contains(".tar.gz lacks etcdctl"), "{error}");
 
     let mirror = [Source::Mirror(site("3.6.7", &BINARIES).serve().0)];
     let error = obtain(&kubernetes, &mirror, &context).await.unwrap_err().to_string();

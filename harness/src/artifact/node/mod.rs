@@ -78,9 +78,21 @@ fn key<'a>(parts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     hex(&digest.finalize())[..KEY].to_owned()
 }
 
-/// The name of the tree that images are made from, whether it exists or not.
-pub(super) fn tree_name() -> String {
+/// The names of what images and bundles are made with, whether it exists or not.
+pub(super) fn made_with() -> [String; 2] {
+    [tree_name(), tools_name()]
+}
+
+fn tree_name() -> String {
     format!("tree-{}", tree_key())
+}
+
+fn tools_name() -> String {
+    format!("tools-{}", key(tools_files()))
+}
+
+fn tools_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TREE_FILES.iter().chain(IMAGE_FILES).chain(BUNDLE_FILES).copied()
 }
 
 fn tree_key() -> String {
@@ -216,14 +228,13 @@ async fn engine_root(cancel: &CancellationToken) -> Result<Option<PathBuf>, Arti
 
 /// Puts the scripts where a shell can run them. A folder of their own key, so that nobody changes a script that runs.
 fn write_tools(folders: &Folders) -> Result<PathBuf, ArtifactError> {
-    let files = || TREE_FILES.iter().chain(IMAGE_FILES).chain(BUNDLE_FILES).copied();
-    let folder = folders.node().join(format!("tools-{}", key(files())));
+    let folder = folders.node().join(tools_name());
     if folder.is_dir() {
         return Ok(folder);
     }
     let part = tempfile::Builder::new().prefix("tools-").suffix(".part").tempdir_in(folders.node());
     let part = part.map_err(ArtifactError::file("make a folder in", &folders.node()))?;
-    for (name, content) in files() {
+    for (name, content) in tools_files() {
         let path = part.path().join(name);
         std::fs::write(&path, content).map_err(ArtifactError::file("write", &path))?;
     }

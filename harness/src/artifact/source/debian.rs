@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Outcome, cache};
-use crate::artifact::apt::SUITE;
+use crate::artifact::apt::{Apt, SUITE};
 use crate::artifact::error::{ArtifactError, remedy_for};
 use crate::artifact::folders::{Folders, lock};
 use crate::artifact::hex;
@@ -36,9 +36,10 @@ pub(super) async fn look(
 pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, ArtifactError> {
     let folder = context.folders.kubernetes();
     let work = folder.join(format!("{}.work", prefix()));
+    let Some(apt) = &context.apt else { return Ok(Outcome::No("the host's apt was not asked".into())) };
     let offered = match downloaded(&work) {
         Some(version) => vec![version],
-        None => match offered(context).await? {
+        None => match offered(apt, context).await? {
             Ok(versions) => versions,
             Err(said) => return Ok(Outcome::No(said)),
         },
@@ -53,7 +54,7 @@ pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, 
     let out = folder.join(format!("{}-v{version}", prefix()));
     let script = folder.join(format!("{}.sh", prefix()));
     std::fs::write(&script, BUILD).map_err(ArtifactError::file("write", &script))?;
-    let command = as_user(&script, &context.apt.config, &context.cancel).await;
+    let command = as_user(&script, &apt.config, &context.cancel).await;
     let command = command.arg(&work).arg(&out).arg(version.to_string());
     let what = "build Kubernetes from Debian's source package";
     Script { what, name: "build.sh", command, log: context.folders.log("kubernetes") }
@@ -68,13 +69,13 @@ fn downloaded(work: &std::path::Path) -> Option<Version> {
 }
 
 /// The versions that the mirror has, newest first, or why that cannot be told.
-async fn offered(context: &Context) -> Result<Result<Vec<Version>, String>, ArtifactError> {
-    if context.apt.mirror.is_none() {
+async fn offered(apt: &Apt, context: &Context) -> Result<Result<Vec<Version>, String>, ArtifactError> {
+    if apt.mirror.is_none() {
         return Ok(Err(format!("the host's apt has no source for Debian {SUITE}")));
     }
     let _lock = lock(&context.folders.apt().join("lock"), &context.span, &context.cancel).await?;
     context.span.progress("getting Debian's list of source packages");
-    let update = context.apt.program("apt-get").args(["--quiet", "update"]);
+    let update = apt.program("apt-get").args(["--quiet", "update"]);
     let update = update.deadline(std::time::Duration::from_secs(300)).log(context.folders.log("kubernetes"));
     if let Err(error) = update.run_async(&context.cancel).await {
         if error.is_cancelled() {
@@ -89,7 +90,7 @@ async fn offered(context: &Context) -> Result<Result<Vec<Version>, String>, Arti
             reason.unwrap_or_else(|| error.to_string())
         )));
     }
-    let show = context.apt.program("apt-cache").args(["showsrc", "--only-source", "kubernetes"]);
+    let show = apt.program("apt-cache").args(["showsrc", "--only-source", "kubernetes"]);
     let shown = show.run_async(&context.cancel).await.map(|output| output.stdout).unwrap_or_default();
     let mut versions: Vec<Version> =
         shown.lines().filter_map(|line| of_debian(line.strip_prefix("Version: ")?)).collect();

@@ -3,24 +3,18 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Outcome, cache};
-use crate::artifact::download::{self, architecture};
+use crate::artifact::download::{self, architecture, site_name};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::folders::{Folders, lock};
-use crate::artifact::hex;
 use crate::artifact::kubernetes::BINARIES;
 use crate::artifact::version::{Version, Wanted};
 use crate::scenario::NEWEST;
 
 /// What the binaries of a release take, with some room.
 const SPACE: u64 = 1 << 30;
-
-fn prefix(url: &str) -> String {
-    format!("mirror-{}", &hex(&Sha256::digest(url))[..8])
-}
 
 pub(super) async fn look(
     url: &str,
@@ -29,7 +23,7 @@ pub(super) async fn look(
     cancel: &CancellationToken,
 ) -> Result<Outcome, ArtifactError> {
     if matches!(wanted, Wanted::Exact(_))
-        && let Outcome::Here(kubernetes) = cache::look(&prefix(url), wanted, folders, cancel).await?
+        && let Outcome::Here(kubernetes) = cache::look(&site_name(url), wanted, folders, cancel).await?
     {
         return Ok(Outcome::Here(kubernetes));
     }
@@ -42,9 +36,9 @@ pub(super) async fn work(url: &str, wanted: &Wanted, context: &Context) -> Resul
         Err(said) => return Ok(Outcome::No(said)),
     };
     let folder = context.folders.kubernetes();
-    let out = folder.join(format!("{}-v{version}", prefix(url)));
-    let part = folder.join(format!("{}-v{version}.part", prefix(url)));
-    let _lock = lock(&folder.join(format!("{}.lock", prefix(url))), &context.span, &context.cancel).await?;
+    let out = folder.join(format!("{}-v{version}", site_name(url)));
+    let part = folder.join(format!("{}-v{version}.part", site_name(url)));
+    let _lock = lock(&folder.join(format!("{}.lock", site_name(url))), &context.span, &context.cancel).await?;
     if !out.is_dir() {
         context.folders.want_space(&format!("download Kubernetes {version}"), SPACE)?;
         std::fs::create_dir_all(&part).map_err(ArtifactError::file("make", &part))?;

@@ -85,7 +85,8 @@ enum Outcome {
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) folders: Folders,
-    pub(super) apt: Apt,
+    /// What Debian's packages come by; none where no source needs it.
+    pub(super) apt: Option<Apt>,
     pub(super) span: Arc<Span>,
     pub(super) cancel: CancellationToken,
 }
@@ -134,9 +135,8 @@ pub(super) async fn obtain(
         }
     }
     let example = if *wanted == Wanted::Any { "Kubernetes" } else { "that version" };
-    let remedy = format!(
-        "add a source that has {example}, as with `--kubernetes-from mirror:URL` or `--kubernetes-from folder:PATH`"
-    );
+    let remedy =
+        format!("add a source that has {example}, as with `--kubernetes-from upstream`, mirror:URL or folder:PATH");
     Err(ArtifactError::NotFound { wanted: format!("Kubernetes {wanted}"), answers, remedy })
 }
 
@@ -177,9 +177,7 @@ pub(super) mod tests {
 
     pub(in crate::artifact) fn context(folders: &Folders) -> Context {
         let span = Arc::new(Recorder::unwritten().span(Phase::Prepare, "test", SpanOptions::default()));
-        let (sources, config) = (folders.apt().join("tree.sources"), folders.apt().join("apt.conf"));
-        let apt = Apt { config, sources, mirror: None, keyring: None };
-        Context { folders: folders.clone(), apt, span, cancel: CancellationToken::new() }
+        Context { folders: folders.clone(), apt: None, span, cancel: CancellationToken::new() }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 use std::net::TcpListener;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::artifact::download::site::Site;
+use crate::artifact::hex;
 use crate::artifact::kubernetes::tests::fake_binary;
 use crate::artifact::source::tests::context;
 
@@ -97,7 +100,7 @@ async fn a_wrong_checksum_is_an_error_and_the_file_is_not_kept() {
     let error = get(&url, Some("1.31.2"), &context).await.unwrap_err();
     let ArtifactError::Checksum { url: from, found, .. } = &error else { panic!("{error}") };
     assert_eq!((from, found), (&format!("{url}{path}"), &hex(&Sha256::digest(b"tampered"))));
-    let part = context.folders.kubernetes().join(format!("{}-v1.31.2.part", prefix(&url)));
+    let part = context.folders.kubernetes().join(format!("{}-v1.31.2.part", site_name(&url)));
     assert!(part.join("kubelet").is_file() && !part.join("kubectl").exists() && !part.join("kubectl.part").exists());
 }
 
