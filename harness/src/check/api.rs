@@ -108,7 +108,7 @@ pub(super) fn outage(bound: Duration, world: &World) -> Option<String> {
     let length = world.outage.length();
     (length >= bound.as_secs_f64()).then(|| {
         let error = world.outage.error.as_deref().unwrap_or("no reason given");
-        let at = world.outage.last_good.and_then(|good| failures(world, good.next_up()));
+        let at = world.outage.since.and_then(|good| failures(world, good.next_up()));
         let at = at.map_or(String::new(), |at| format!("; of the requests that failed, {at}"));
         format!("no good answer of the API through the balancer for {length:.1} s, and less than {} is allowed; the last request met: {error}{at}",
             format_duration(bound))

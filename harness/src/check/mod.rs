@@ -104,7 +104,7 @@ pub fn final_violation(invariant: &Invariant, topology: &Topology, world: &World
 /// counts.
 pub fn began(invariant: &Invariant, world: &World, since: f64) -> Option<f64> {
     match invariant {
-        Invariant::ApiOutageBelow(_) => api::failing_since(world, world.outage.last_good.unwrap_or(since)),
+        Invariant::ApiOutageBelow(_) => api::failing_since(world, world.outage.since.unwrap_or(since)),
         Invariant::ApiErrorShareBelow(_) => api::failing_since(world, since),
         Invariant::ApiLatencyBelow(bound) => api::slow_since(*bound, world, since),
         Invariant::WatchGapBelow(bound) => stream::gap_since(*bound, world, since),

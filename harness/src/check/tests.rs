@@ -404,7 +404,14 @@ fn an_outage_lasts_from_the_last_good_request_to_the_latest_failed_one() {
     // A slow request that was sent meanwhile and came through after all shortens it.
     assert_eq!(violation(&bound(5.0), &topology(), &down.clone().sample(13.0, 16.0, true).0, 0.0), None);
     // A good one ends it.
-    assert_eq!(down.sample(16.0, 16.1, true).0.outage.length(), 0.0);
+    assert_eq!(down.clone().sample(16.0, 16.1, true).0.outage.length(), 0.0);
+    // One that was sent before that good one and fails after it makes it longer all the same.
+    let ended = down.clone().sample(16.0, 16.1, true);
+    let late = ended.sample(15.75, 19.75, false);
+    assert!((late.0.outage.length() - 5.75).abs() < 1e-9, "{:?}", late.0.outage);
+    assert!(violation(&bound(5.5), &topology(), &late.0, 0.0).is_some());
+    // Only once: it is over.
+    assert_eq!(late.sample(20.0, 20.1, true).0.outage.length(), 0.0);
     // Before the first good one there is nothing that could have gone away.
     assert_eq!(Story::default().sample(1.0, 2.0, false).sample(60.0, 61.0, false).0.outage.length(), 0.0);
 }

@@ -249,18 +249,20 @@ pub struct Sample {
 /// A stretch without a good answer of the API.
 #[derive(Debug, Default, Clone)]
 pub struct Outage {
-    /// When the last request that was answered well was sent, in seconds of the run.
-    pub last_good: Option<f64>,
-    /// When the latest request whose outcome is known was sent.
-    pub last_sent: f64,
+    /// When the good request was sent that came before it, in seconds of the run; none while all is well.
+    pub since: Option<f64>,
+    /// When the latest of its requests was sent that are known to have failed.
+    pub until: f64,
+    /// When the latest request of all was sent that is known to have failed.
+    last_failed: Option<f64>,
     /// What the last failed request met.
     pub error: Option<String>,
 }
 
 impl Outage {
-    /// Its length in seconds: from the last good request to the latest failed one, zero while all is well.
+    /// Its length in seconds: from the last good request before it to the latest failed one, zero while all is well.
     pub fn length(&self) -> f64 {
-        self.last_good.map_or(0.0, |good| (self.last_sent - good).max(0.0))
+        self.since.map_or(0.0, |good| self.until - good)
     }
 }
 
@@ -449,11 +451,22 @@ impl World {
         while self.samples.front().is_some_and(|sample| sample.done < at - SAMPLES_KEPT) {
             self.samples.pop_front();
         }
-        self.outage.last_sent = self.outage.last_sent.max(sent);
-        if ok {
-            self.outage.last_good = Some(self.outage.last_good.map_or(sent, |good| good.max(sent)));
-        } else {
+        if !ok {
             self.outage.error = error.cloned();
+            self.outage.last_failed = Some(self.outage.last_failed.map_or(sent, |last| last.max(sent)));
         }
+        let latest_good = self.good_before(f64::INFINITY);
+        let open = self.outage.last_failed.filter(|end| latest_good.is_none_or(|good| good < *end));
+        // A request fails late where nobody answers: its outage may have been ended meanwhile by one that was sent after it.
+        let ends = open.into_iter().chain((!ok).then_some(sent));
+        let gaps = ends.filter_map(|end| Some((self.good_before(end)?, end)));
+        let longest = gaps.max_by(|a, b| (a.1 - a.0).total_cmp(&(b.1 - b.0)));
+        (self.outage.since, self.outage.until) = longest.map_or((None, 0.0), |(good, end)| (Some(good), end));
+    }
+
+    /// When the latest good request was sent, of those sent before a moment.
+    fn good_before(&self, end: f64) -> Option<f64> {
+        let good = self.tally.iter().rev().filter(|request| request.ok && request.sent < end);
+        good.map(|request| request.sent).reduce(f64::max)
     }
 }
