@@ -8,6 +8,13 @@ free() { df --output=avail --block-size=1 "$data" | tail -n 1 | tr -d ' '; }
 # One that started a moment ago may have met the full disk and be about to end.
 runs() { [ "$(ps -o etimes= -p "$(pgrep -x etcd | head -n 1)" 2> /dev/null || echo 0)" -ge 60 ]; }
 
+# Whether kubelet asks the API server of this machine, which needs the etcd that it is to start: so it is from Kubernetes 1.33 on.
+asks_itself() {
+  local server
+  server=$(sed -n 's|^ *server: https://\(.*\):[0-9]*$|\1|p' /etc/kubernetes/kubelet.conf 2> /dev/null) || return 1
+  [ -n "$server" ] && [ -n "$(ip -o address show to "$server" 2> /dev/null)" ]
+}
+
 case $verb in
 fill)
   # It would be the host's disk otherwise.
@@ -47,9 +54,15 @@ free)
   sync --file-system "$data"
   told="$(free) bytes are free again"
   if [ "$ran" = no ] && systemctl is-active --quiet kubelet; then
-    # kubelet waits longer and longer before it starts what ended, up to five minutes, and forgets that when it restarts.
-    systemctl restart kubelet
-    told="$told; etcd had ended within the last minute, and kubelet was restarted so that it starts etcd at once"
+    told="$told; etcd had ended within the last minute"
+    # kubelet waits longer and longer before it starts what ended, up to five minutes, and forgets that when it restarts. One that
+    # asks this machine's API server takes two minutes to start then.
+    if asks_itself; then
+      told="$told, and kubelet starts it when it has waited"
+    else
+      systemctl restart kubelet
+      told="$told, and kubelet was restarted so that it starts etcd at once"
+    fi
   fi
   echo "$told"
   ;;
