@@ -253,8 +253,9 @@ pub struct Outage {
     pub since: Option<f64>,
     /// When the latest of its requests was sent that are known to have failed.
     pub until: f64,
-    /// When the latest request of all was sent that is known to have failed.
+    /// When the latest request of all was sent that is known to have failed, and the latest that was answered well.
     last_failed: Option<f64>,
+    last_good: Option<f64>,
     /// What the last failed request met.
     pub error: Option<String>,
 }
@@ -451,12 +452,13 @@ impl World {
         while self.samples.front().is_some_and(|sample| sample.done < at - SAMPLES_KEPT) {
             self.samples.pop_front();
         }
+        let latest = if ok { &mut self.outage.last_good } else { &mut self.outage.last_failed };
+        *latest = Some(latest.map_or(sent, |last| last.max(sent)));
         if !ok {
             self.outage.error = error.cloned();
-            self.outage.last_failed = Some(self.outage.last_failed.map_or(sent, |last| last.max(sent)));
         }
-        let latest_good = self.good_before(f64::INFINITY);
-        let open = self.outage.last_failed.filter(|end| latest_good.is_none_or(|good| good < *end));
+        let last_good = self.outage.last_good;
+        let open = self.outage.last_failed.filter(|end| last_good.is_none_or(|good| good < *end));
         // A request fails late where nobody answers: its outage may have been ended meanwhile by one that was sent after it.
         let ends = open.into_iter().chain((!ok).then_some(sent));
         let gaps = ends.filter_map(|end| Some((self.good_before(end)?, end)));
