@@ -50,13 +50,21 @@ fn every_shipped_file_is_good_and_names_its_schema() {
 
 #[test]
 fn a_network_that_is_asked_for_moves_every_machine() {
-    let options =
-        LoadOptions { network: Some("10.9.8.0/24".parse().unwrap()), kubernetes_version: Some("v1.20.2".into()) };
+    let options = LoadOptions {
+        network: Some("10.9.8.0/24".parse().unwrap()),
+        kubernetes_version: Some("v1.30.2".into()),
+        network_plugin: Some("calico:3.30.0".into()),
+    };
     let topology = load(Path::new("../scenarios/kill-master2.yaml"), &options).unwrap().scenario.topology;
     let addresses: Vec<_> = topology.machines.values().map(|machine| machine.ip.to_string()).collect();
     assert_eq!(addresses, ["10.9.8.200", "10.9.8.10", "10.9.8.20", "10.9.8.30"]);
-    assert_eq!(topology.kubernetes.version.as_deref(), Some("1.20.2"));
-    let wrong = LoadOptions { network: Some("10.9.0.0/16".parse().unwrap()), kubernetes_version: Some("new".into()) };
+    assert_eq!(topology.kubernetes.version.as_deref(), Some("1.30.2"));
+    assert_eq!(topology.kubernetes.network_plugin.to_string(), "calico:3.30.0");
+    let wrong = LoadOptions {
+        network: Some("10.9.0.0/16".parse().unwrap()),
+        kubernetes_version: Some("new".into()),
+        network_plugin: Some("calico:latest".into()),
+    };
     let problems = load(Path::new("../scenarios/kill-master2.yaml"), &wrong).unwrap_err();
     insta::assert_snapshot!(problems.render(Rendering::Plain));
 }

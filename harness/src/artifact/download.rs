@@ -85,6 +85,23 @@ pub(super) async fn text(from: String, context: &Context) -> Result<Result<Strin
     .await
 }
 
+/// The lower-case hexadecimal SHA-256 sum that `SHA256SUMS` of a folder has for a file in it, or what is wrong with it.
+pub(super) async fn published(
+    folder: &str,
+    name: &str,
+    context: &Context,
+) -> Result<Result<String, String>, ArtifactError> {
+    let sums = match text(format!("{folder}/SHA256SUMS"), context).await? {
+        Ok(sums) => sums,
+        Err(said) => return Ok(Err(said)),
+    };
+    let published = sums.lines().find_map(|line| {
+        let (sum, of) = line.split_once(char::is_whitespace)?;
+        (of.trim_start_matches([' ', '*']) == name).then(|| sum.to_ascii_lowercase())
+    });
+    Ok(published.ok_or_else(|| format!("{folder}/SHA256SUMS names no {name}")))
+}
+
 /// Runs what blocks on a thread of its own, and gives up on it when it is interrupted.
 pub(super) async fn blocking<T: Send + 'static>(
     cancel: &CancellationToken,

@@ -267,15 +267,10 @@ async fn archived(url: &str, archive: &Path, context: &Context) -> Result<Result
         return Ok(Ok(()));
     }
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
-    let sums = match download::text(format!("{url}/SHA256SUMS"), context).await? {
-        Ok(sums) => sums,
+    let published = match download::published(url, &name, context).await? {
+        Ok(sum) => sum,
         Err(said) => return Ok(Err(said)),
     };
-    let published = sums.lines().find_map(|line| {
-        let (sum, of) = line.split_once(char::is_whitespace)?;
-        (of.trim_start_matches([' ', '*']) == name).then(|| sum.to_ascii_lowercase())
-    });
-    let Some(published) = published else { return Ok(Err(format!("{url}/SHA256SUMS names no {name}"))) };
     download::fetch(&format!("{url}/{name}"), archive, &published, 0o644, context).await
 }
 

@@ -33,7 +33,9 @@ impl Folders {
 
     pub(super) fn at(root: PathBuf) -> Result<Self, ArtifactError> {
         let folders = Self { root };
-        for folder in [folders.kubernetes(), folders.etcd(), folders.node(), folders.used(), folders.root.join("log")] {
+        let log = folders.root.join("log");
+        let parts = [folders.kubernetes(), folders.etcd(), folders.calico(), folders.node()];
+        for folder in parts.into_iter().chain([folders.used(), log]) {
             std::fs::create_dir_all(&folder).map_err(ArtifactError::file("make", &folder))?;
         }
         Ok(folders)
@@ -49,6 +51,11 @@ impl Folders {
         self.root.join("etcd")
     }
 
+    /// One folder for each release of Calico; `*.part` are under way.
+    pub(super) fn calico(&self) -> PathBuf {
+        self.root.join("calico")
+    }
+
     /// Trees and scripts of node images.
     pub(super) fn node(&self) -> PathBuf {
         self.root.join("node")
@@ -56,7 +63,8 @@ impl Folders {
 
     /// The name of a set of binaries or a release that the cache has; none for a folder of somebody else's.
     pub(super) fn name_of(&self, folder: &Path) -> Option<String> {
-        let name = folder.strip_prefix(self.kubernetes()).or_else(|_| folder.strip_prefix(self.etcd())).ok()?;
+        let known = [self.kubernetes(), self.etcd(), self.calico()];
+        let name = known.iter().find_map(|known| folder.strip_prefix(known).ok())?;
         Some(name.to_str()?.to_owned())
     }
 

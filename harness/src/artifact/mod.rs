@@ -4,6 +4,7 @@
 //! It makes no machine and knows none. What it does on the host, it does in scripts that lie beside the code.
 
 mod apt;
+mod calico;
 mod download;
 mod error;
 mod etcd;
@@ -29,7 +30,9 @@ use self::source::Context;
 use self::version::Wanted;
 use crate::event::{Phase, Verdict, What};
 use crate::record::{Recorder, Span, SpanOptions};
+use crate::scenario::CalicoRelease;
 
+pub use self::calico::{Calico, CalicoImage};
 pub use self::error::{Answer, ArtifactError};
 pub use self::etcd::Etcd;
 pub use self::kubernetes::Kubernetes;
@@ -45,13 +48,17 @@ pub struct Sources {
     pub kubernetes: Vec<Source>,
     /// Of etcd. None at all means Debian's where the Kubernetes can use it, and then the cache and upstream.
     pub etcd: Vec<Source>,
+    /// Of Calico. None at all means the cache and then upstream.
+    pub calico: Vec<Source>,
 }
 
-/// Which Kubernetes is wanted, and where it and its etcd may come from.
+/// Which Kubernetes is wanted, with which network plugin, and where its parts may come from.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// An exact version as `1.31.2`, a minor one as `1.31` for its newest patch, or none for what the first source has.
     pub version: Option<String>,
+    /// Which Calico connects the pods, if any does.
+    pub calico: Option<CalicoRelease>,
     /// Who is asked.
     pub sources: Sources,
 }
@@ -72,12 +79,21 @@ impl Request {
             false => &self.sources.etcd,
         }
     }
+
+    fn of_calico(&self) -> &[Source] {
+        match self.sources.calico.is_empty() {
+            true => &[Source::Cache, Source::Upstream],
+            false => &self.sources.calico,
+        }
+    }
 }
 
 /// The programs that machines are made with beyond Debian's.
 struct Parts {
     kubernetes: Kubernetes,
     etcd: Etcd,
+    /// If one was asked for.
+    calico: Option<Calico>,
 }
 
 /// What machines become nodes from.
@@ -132,6 +148,8 @@ pub struct NodeImage {
     pub kubernetes: Kubernetes,
     /// The etcd inside.
     pub etcd: Etcd,
+    /// The Calico whose images are inside, if one was asked for.
+    pub calico: Option<Calico>,
 }
 
 /// Makes sure that there is what machines become nodes of a Kubernetes from, and says what it is.
@@ -145,20 +163,19 @@ pub async fn node_image(
     cancel: &CancellationToken,
 ) -> Result<NodeImage, ArtifactError> {
     let (wanted, folders) = (wanted(request)?, Folders::of_user()?);
-    let (of_kubernetes, of_etcd) = (request.of_kubernetes(form), request.of_etcd());
+    let of_kubernetes = request.of_kubernetes(form);
     let kubernetes = source::at_hand(&wanted, of_kubernetes, &folders, cancel).await?;
-    let etcd = match &kubernetes {
-        Some(kubernetes) => etcd::at_hand(kubernetes, of_etcd, &folders, cancel).await?,
-        None => None,
+    let at_hand = match kubernetes {
+        Some(kubernetes) => parts_at_hand(kubernetes, request, &folders, cancel).await?,
+        None => Err(None),
     };
-    let at_hand = match (kubernetes, etcd) {
-        (Some(kubernetes), Some(etcd)) => Ok(Parts { kubernetes, etcd }),
+    let at_hand = match at_hand {
         // What is only downloaded may be in an image or a bundle that is there, which then takes no tree and no apt.
-        (kubernetes, _) if !of_kubernetes.contains(&Source::Debian) => {
+        Err(kubernetes) if !of_kubernetes.contains(&Source::Debian) => {
             let context = |span: &Arc<Span>| context(&folders, None, span, cancel);
-            Ok(obtain((&wanted, of_kubernetes), kubernetes, of_etcd, context, recorder).await?)
+            Ok(obtain((&wanted, of_kubernetes), kubernetes, request, context, recorder).await?)
         }
-        (kubernetes, _) => Err(kubernetes),
+        at_hand => at_hand,
     };
     // Asked for even if unknown so far: a missing engine should be seen before Kubernetes is built.
     let reference = at_hand.as_ref().map_or_else(|_| "quorate/node:none".to_owned(), |parts| form.reference(parts));
@@ -169,15 +186,38 @@ pub async fn node_image(
     };
     let reference = form.reference(&parts);
     in_use(&folders, Some(&parts), std::slice::from_ref(&reference), recorder);
-    let Parts { kubernetes, etcd } = parts;
+    let Parts { kubernetes, etcd, calico } = parts;
     record("kubernetes", &kubernetes.version, &kubernetes.source, &kubernetes.sha256, recorder);
     record("etcd", &etcd.version, &etcd.source, &etcd.sha256, recorder);
+    if let Some(calico) = &calico {
+        record("calico", &calico.version, &calico.source, &calico.sha256, recorder);
+    }
     let version = reference.rsplit([':', '-']).next().unwrap_or_default().to_owned();
     let (name, source) =
         (form.title().replace(' ', "-"), format!("Debian {} and Kubernetes {}", apt::SUITE, kubernetes.version));
     record(&name, &version, &source, &[(reference.clone(), checksum)].into(), recorder);
     let bundle = (form == Form::Bundle).then(|| node::bundle_file(&folders, &reference));
-    Ok(NodeImage { reference, bundle, kubernetes, etcd })
+    Ok(NodeImage { reference, bundle, kubernetes, etcd, calico })
+}
+
+/// What goes with a Kubernetes, if all of it can be had at once; the Kubernetes if not.
+async fn parts_at_hand(
+    kubernetes: Kubernetes,
+    request: &Request,
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Result<Parts, Option<Kubernetes>>, ArtifactError> {
+    let Some(etcd) = etcd::at_hand(&kubernetes, request.of_etcd(), folders, cancel).await? else {
+        return Ok(Err(Some(kubernetes)));
+    };
+    let calico = match &request.calico {
+        Some(release) => match calico::at_hand(release, &kubernetes, request.of_calico(), folders, cancel).await? {
+            None => return Ok(Err(Some(kubernetes))),
+            found => found,
+        },
+        None => None,
+    };
+    Ok(Ok(Parts { kubernetes, etcd, calico }))
 }
 
 /// Makes what machines become nodes from, of parts that are at hand, or else of a Kubernetes that is or is not.
@@ -202,7 +242,7 @@ async fn make(
             Err(kubernetes) => {
                 let context = |span: &Arc<Span>| context(folders, Some(&apt), span, &stop);
                 let sources = request.of_kubernetes(form);
-                obtain((wanted, sources), kubernetes, request.of_etcd(), context, recorder).await
+                obtain((wanted, sources), kubernetes, request, context, recorder).await
             }
         }
     };
@@ -231,19 +271,22 @@ fn context(folders: &Folders, apt: Option<&Apt>, span: &Arc<Span>, cancel: &Canc
 
 /// Marks parts and other things of the cache as used now. Where that cannot be, only their removal suffers.
 fn in_use(folders: &Folders, parts: Option<&Parts>, others: &[String], recorder: &Recorder) {
-    let programs = parts.map(|parts| [Some(parts.kubernetes.folder.as_path()), parts.etcd.folder.as_deref()]);
-    let programs = programs.into_iter().flatten().flatten().filter_map(|folder| folders.name_of(folder));
-    let names: Vec<String> = programs.chain(others.iter().cloned()).collect();
+    let of = |parts: &Parts| {
+        let calico = parts.calico.as_ref().map(|calico| calico.folder.clone());
+        [Some(parts.kubernetes.folder.clone()), parts.etcd.folder.clone(), calico]
+    };
+    let parts = parts.map(of).into_iter().flatten().flatten().filter_map(|folder| folders.name_of(&folder));
+    let names: Vec<String> = parts.chain(others.iter().cloned()).collect();
     if let Err(error) = unused::mark(folders, &names) {
         recorder.notice(format!("`quorate clean --unused-for` will not know what is used now: {error}"));
     }
 }
 
-/// Gets Kubernetes, unless it is there already, and the etcd that goes with it.
+/// Gets Kubernetes, unless it is there already, and what goes with it.
 async fn obtain(
     (wanted, sources): (&Wanted, &[Source]),
     kubernetes: Option<Kubernetes>,
-    of_etcd: &[Source],
+    request: &Request,
     context: impl Fn(&Arc<Span>) -> Context,
     recorder: &Recorder,
 ) -> Result<Parts, ArtifactError> {
@@ -255,8 +298,16 @@ async fn obtain(
         }
     };
     let span = start("etcd", recorder);
-    let etcd = ended(&span, etcd::obtain(&kubernetes, of_etcd, &context(&span)).await)?;
-    Ok(Parts { kubernetes, etcd })
+    let etcd = ended(&span, etcd::obtain(&kubernetes, request.of_etcd(), &context(&span)).await)?;
+    let calico = match &request.calico {
+        Some(release) => {
+            let span = start("Calico", recorder);
+            let got = calico::obtain(release, &kubernetes, request.of_calico(), &context(&span)).await;
+            Some(ended(&span, got)?)
+        }
+        None => None,
+    };
+    Ok(Parts { kubernetes, etcd, calico })
 }
 
 async fn pack(
@@ -335,7 +386,7 @@ mod tests {
     fn what_was_tried_once_is_not_taken_unless_it_is_asked_for() {
         let first = |form, version: Option<&str>, sources: Vec<Source>| {
             let sources = Sources { kubernetes: sources, ..Sources::default() };
-            let request = Request { version: version.map(str::to_owned), sources };
+            let request = Request { version: version.map(str::to_owned), calico: None, sources };
             request.of_kubernetes(form)[0].clone()
         };
         assert_eq!(Request::default().of_etcd(), [Source::Debian, Source::Cache, Source::Upstream]);

@@ -102,7 +102,7 @@ fn things(folders: &Folders) -> Result<BTreeMap<String, Thing>, ArtifactError> {
             things.insert(name, Thing::Image(reference));
         }
     }
-    for folder in [folders.kubernetes(), folders.etcd(), folders.node()] {
+    for folder in [folders.kubernetes(), folders.etcd(), folders.calico(), folders.node()] {
         for (file, path) in entries(&folder)? {
             // A lock is nobody's to remove: who waits for it holds the file.
             if file.ends_with(".lock") {

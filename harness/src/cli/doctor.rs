@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ipnet::Ipv4Net;
 use tokio_util::sync::CancellationToken;
 
-use super::run::load_options;
+use super::run::on_network;
 use crate::event::Verdict;
 use crate::machine::doctor::{self, Examination};
 use crate::machine::finding::Finding;
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> ExitCode {
     let broken = ExitCode::from(Verdict::Broken.exit_code());
-    let topology = match scenario::topology_of(args.file.as_deref(), &load_options(args.network, None)) {
+    let topology = match scenario::topology_of(args.file.as_deref(), &on_network(args.network)) {
         Ok(topology) => topology,
         Err(problems) => {
             let text = problems.render(Rendering::for_stream(&std::io::stderr()));

@@ -13,6 +13,7 @@ use crate::event::{Event, Phase, Verdict, What};
 use crate::machine::provider::{self, DEFAULT_BOX, Provider};
 use crate::machine::vagrant;
 use crate::record::{Recorder, SpanOptions};
+use crate::scenario::NetworkPlugin;
 
 /// Gets everything that a run needs ahead of time: Kubernetes, and the node image of the docker provider, or the box of virtual
 /// machines and all that they install.
@@ -23,6 +24,9 @@ pub(crate) struct Args {
     /// The version of Kubernetes, as 1.31.2, or 1.31 for its newest patch. The newest that the first source has if not said.
     #[arg(long, env = "QUORATE_KUBERNETES_VERSION", value_name = "VERSION")]
     kubernetes_version: Option<String>,
+    /// What connects pods, where that needs images of its own: calico, calico:VERSION or calico:VERSION@sha256:SUM.
+    #[arg(long, env = "QUORATE_NETWORK_PLUGIN", value_name = "PLUGIN", default_value_t = NetworkPlugin::Bridge)]
+    network_plugin: NetworkPlugin,
     #[command(flatten)]
     sources: Sources,
     /// For which machines: those of docker start from an image, virtual machines install from an archive.
@@ -37,7 +41,8 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     let Some(provider) = provider::by_name(&args.provider) else {
         return super::complain(&provider::unknown(&args.provider).to_string());
     };
-    let request = Request { version: args.kubernetes_version, sources: args.sources.into() };
+    let (version, calico) = (args.kubernetes_version, args.network_plugin.into_calico());
+    let request = Request { version, calico, sources: args.sources.into() };
     let recorder = Recorder::unwritten();
     let events = tokio::spawn(tell(recorder.follow()));
     let cancel = CancellationToken::new();
@@ -73,12 +78,17 @@ async fn get(
     image.map_err(|error| error.to_string())
 }
 
-fn say(NodeImage { reference, kubernetes, etcd, .. }: &NodeImage) -> ExitCode {
-    let line = format!(
-        "{reference} has Kubernetes {} from {} and etcd {} from {}",
-        kubernetes.version, kubernetes.source, etcd.version, etcd.source
-    );
-    super::written(writeln!(anstream::stdout(), "{line}").map_err(Into::into))
+fn say(NodeImage { reference, kubernetes, etcd, calico, .. }: &NodeImage) -> ExitCode {
+    let mut parts = vec![
+        format!("Kubernetes {} from {}", kubernetes.version, kubernetes.source),
+        format!("etcd {} from {}", etcd.version, etcd.source),
+    ];
+    if let Some(calico) = calico {
+        // What somebody may want to write behind `@sha256:`.
+        let sums: Vec<String> = calico.sha256.iter().map(|(name, sum)| format!("{name} sha256:{sum}")).collect();
+        parts.push(format!("Calico {} from {} ({})", calico.version, calico.source, sums.join(", ")));
+    }
+    super::written(writeln!(anstream::stdout(), "{reference} has {}", parts.join(", ")).map_err(Into::into))
 }
 
 /// One line on standard error for each piece of work, and for whatever it does next.

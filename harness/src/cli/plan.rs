@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 
 use tokio_util::sync::CancellationToken;
 
-use super::run::{load_options, planned, tell};
+use super::run::{on_network, planned, tell};
 use crate::machine::provider;
 use crate::plan;
 use crate::plan::outline::Outline;
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
-    let Some((scenario, plan)) = planned(&args.file, &load_options(args.network, None)) else {
+    let Some((scenario, plan)) = planned(&args.file, &on_network(args.network)) else {
         return ExitCode::from(2);
     };
     if let Some(name) = &args.provider {

@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// The version of Kubernetes, as 1.20.2 or 1.20, instead of the topology's.
     #[arg(long, env = "QUORATE_KUBERNETES_VERSION", value_name = "VERSION")]
     kubernetes_version: Option<String>,
+    /// What connects pods, instead of the topology's: bridge, calico, calico:VERSION or calico:VERSION@sha256:SUM.
+    #[arg(long, env = "QUORATE_NETWORK_PLUGIN", value_name = "PLUGIN")]
+    network_plugin: Option<String>,
     #[command(flatten)]
     sources: Sources,
     /// Leaves the machines when the run of one scenario is over. `quorate clean RUN` removes them.
@@ -87,7 +90,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> ExitCode {
-    let options = load_options(args.network, args.kubernetes_version.clone());
+    let options = LoadOptions {
+        network: args.network,
+        kubernetes_version: args.kubernetes_version.clone(),
+        network_plugin: args.network_plugin.clone(),
+    };
     // All that is wrong with any of them is told at once.
     let planned: Vec<_> = args.files.iter().map(|file| planned(file, &options)).collect();
     let Some(planned) = planned.into_iter().collect::<Option<Vec<_>>>() else {
@@ -249,9 +256,9 @@ impl Args {
     }
 }
 
-/// How a scenario is to be read.
-pub(super) fn load_options(network: Option<Ipv4Net>, kubernetes_version: Option<String>) -> LoadOptions {
-    LoadOptions { network, kubernetes_version }
+/// How a scenario is to be read, on another network or not.
+pub(super) fn on_network(network: Option<Ipv4Net>) -> LoadOptions {
+    LoadOptions { network, ..LoadOptions::default() }
 }
 
 /// Reads and plans a scenario, or says on standard error all that is wrong with it.

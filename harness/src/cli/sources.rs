@@ -14,10 +14,13 @@ pub(super) struct Sources {
     /// and otherwise the cache and then upstream.
     #[arg(long, env = "QUORATE_ETCD_FROM", value_delimiter = ',', value_name = "SOURCE")]
     etcd_from: Vec<Source>,
+    /// Where Calico may come from, where a topology asks for it, in the same words. If not said: the cache and then upstream.
+    #[arg(long, env = "QUORATE_CALICO_FROM", value_delimiter = ',', value_name = "SOURCE")]
+    calico_from: Vec<Source>,
 }
 
 impl From<Sources> for artifact::Sources {
-    fn from(Sources { kubernetes_from: kubernetes, etcd_from: etcd }: Sources) -> Self {
-        Self { kubernetes, etcd }
+    fn from(Sources { kubernetes_from: kubernetes, etcd_from: etcd, calico_from: calico }: Sources) -> Self {
+        Self { kubernetes, etcd, calico }
     }
 }

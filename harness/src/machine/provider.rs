@@ -16,7 +16,7 @@ use super::vm::Vms;
 use super::{docker, libvirt, tools, virtualbox};
 use crate::artifact::{Form, NodeImage};
 use crate::process::{Command, ProcessError};
-use crate::scenario::{Machine, MachineName, NetworkPlugin, Runtime, Topology, Verb};
+use crate::scenario::{Machine, MachineName, Runtime, Topology, Verb};
 
 /// The Vagrant box that virtual machines are made from, unless another is asked for.
 pub const DEFAULT_BOX: &str = "debian/bookworm64";
@@ -338,11 +338,6 @@ fn reason(why_not: &[(&str, Vec<Finding>)]) -> String {
 
 /// Why a topology cannot be made from what Quorate packs for machines, if so.
 pub(super) fn not_packed(topology: &Topology) -> Option<String> {
-    if topology.kubernetes.network_plugin == NetworkPlugin::Calico {
-        return Some(
-            "Calico's images come from a registry, which machines do not use; take `network-plugin: bridge`".into(),
-        );
-    }
     if topology.kubernetes.runtime == Runtime::Docker {
         return Some(
             "machines have containerd alone, and kubelet without dockershim; take `runtime: containerd`".into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::artifact::Kubernetes;
+use crate::artifact::{Calico, Kubernetes};
 use crate::cluster::{Access, AccessError};
 use crate::event::{Phase, SpanId, Verdict};
 use crate::machine::{Fleet, MachineError};
@@ -26,6 +26,7 @@ pub struct Provisioner {
     pub(super) recorder: Recorder,
     pub(super) etcd_disk: bool,
     pub(super) bundle: Option<PathBuf>,
+    pub(super) calico: Option<Calico>,
     cancel: CancellationToken,
     folder: PathBuf,
 }
@@ -56,6 +57,8 @@ pub struct Part {
     pub etcd_disk: bool,
     /// The archive that machines become fit to be nodes from, where their image does not make them so.
     pub bundle: Option<PathBuf>,
+    /// What connects the pods, if a bridge does not.
+    pub calico: Option<Calico>,
     /// Ends all steps.
     pub cancel: CancellationToken,
     /// The run's folder.
@@ -100,6 +103,14 @@ pub enum StepError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file could not be read on this host.
+    #[error("{path} cannot be read: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// It took too long.
     #[error("not done within {0:?}")]
     Deadline(Duration),
@@ -111,7 +122,7 @@ pub enum StepError {
 impl Provisioner {
     /// A provisioner with secrets of its own.
     pub fn new(part: Part) -> Self {
-        let Part { topology, fleet, kubernetes, access, recorder, etcd_disk, bundle, cancel, folder } = part;
+        let Part { topology, fleet, kubernetes, access, recorder, etcd_disk, bundle, calico, cancel, folder } = part;
         let secrets = Secrets {
             token: format!(
                 "{}.{}",
@@ -120,7 +131,7 @@ impl Provisioner {
             ),
             certificate_key: random(b"0123456789abcdef", 64),
         };
-        Self { topology, fleet, kubernetes, access, secrets, recorder, etcd_disk, bundle, cancel, folder }
+        Self { topology, fleet, kubernetes, access, secrets, recorder, etcd_disk, bundle, calico, cancel, folder }
     }
 
     /// Runs a step: announces it, bounds its time, and tells how it ended.

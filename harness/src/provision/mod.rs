@@ -3,6 +3,7 @@
 //! [`Provisioner::run`] reads as that list. A step's scripts and templates lie beside its file.
 
 mod balancer;
+mod calico;
 mod context;
 mod controllers;
 mod etcd;
@@ -23,7 +24,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::cluster::Access;
 use crate::event::SpanId;
-use crate::scenario::Role;
+use crate::scenario::{Machine, Role};
 pub use context::{Part, ProvisionError, Provisioner, StepError};
 
 impl Provisioner {
@@ -44,12 +45,20 @@ impl Provisioner {
 
         let first = masters[0];
         let initialised = init::init(self, first, &driver, &after).await?;
-        let connected = network::connect(self, initialised.span);
+        let connected = self.connect(first, initialised.span);
         let joined = join::join_all(self, first, &initialised);
         let (connected, joined) = futures::future::try_join(connected, joined).await?;
 
         let applied = workload::apply(self, first, &joined).await?;
         Ok(vec![connected, applied])
+    }
+
+    /// Connects the pods of all nodes.
+    async fn connect(&self, first: &Machine, initialised: SpanId) -> Result<SpanId, ProvisionError> {
+        match &self.calico {
+            Some(calico) => calico::apply(self, first, calico, initialised).await,
+            None => network::connect(self, initialised).await,
+        }
     }
 
     /// Installs the machines' programs, where they do not come with them. Returns the span that ended last.

@@ -27,6 +27,10 @@ else
 fi
 sed -i "s/SystemdCgroup = .*/SystemdCgroup = $systemd_cgroup/" /etc/containerd/config.toml
 
+# Where the world puts network plugins, and where Debian does and the runtime looks.
+mkdir -p /opt/cni
+ln -sfn /usr/lib/cni /opt/cni/bin
+
 # Every machine has an interface of its provider's as well, whose address kubelet would take otherwise.
 echo "KUBELET_EXTRA_ARGS=--node-ip=$address" >/etc/default/kubelet
 

@@ -48,6 +48,7 @@ pub(super) fn provisioner(name: &str, version: &str) -> Provisioner {
         recorder,
         etcd_disk: false,
         bundle: None,
+        calico: None,
         cancel: CancellationToken::new(),
         folder: "/the-run".into(),
     });

@@ -20,7 +20,7 @@ use crate::machine::provider::{self, Choice, Provider, Site};
 use crate::machine::{Fleet, vagrant};
 use crate::plan::{self, Plan};
 use crate::record::{Recorder, SpanOptions};
-use crate::scenario::Scenario;
+use crate::scenario::{Kubernetes, Scenario};
 
 /// What Vagrant prints, in the run's folder.
 const VAGRANT_LOG: &str = "logs/vagrant.log";
@@ -203,7 +203,8 @@ impl Body {
     }
 
     async fn image(&self, form: Form, sources: Sources) -> Result<NodeImage, Failure> {
-        let request = artifact::Request { version: self.scenario.topology.kubernetes.version.clone(), sources };
+        let Kubernetes { version, network_plugin, .. } = self.scenario.topology.kubernetes.clone();
+        let request = artifact::Request { version, calico: network_plugin.into_calico(), sources };
         let image = artifact::node_image(form, &request, &self.recorder, &self.cancel).await;
         image.map_err(|error| if self.cancel.is_cancelled() { Failure::Interrupted } else { broken(error) })
     }

@@ -102,6 +102,7 @@ async fn provision(engine: &Engine, image: NodeImage, access: &Access, folder: &
         recorder: engine.recorder.clone(),
         etcd_disk: engine.scenario.fills_disk(),
         bundle: image.bundle,
+        calico: image.calico,
         cancel: engine.cancel.clone(),
         folder: folder.to_owned(),
     };

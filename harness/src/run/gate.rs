@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PostParams};
@@ -16,7 +17,7 @@ use crate::event::{Phase, SpanId};
 use crate::machine::Fleet;
 use crate::probe::Observers;
 use crate::record::{Span, SpanOptions};
-use crate::scenario::{Check, Keeper, Machine, Service, Topology};
+use crate::scenario::{Check, Keeper, Machine, NetworkPlugin, Service, Topology};
 
 const READY: Duration = Duration::from_secs(180);
 const RECONCILED: Duration = Duration::from_secs(45);
@@ -27,6 +28,8 @@ const SKEW: Duration = Duration::from_secs(5);
 /// How long to wait before a request that failed is made again.
 const PAUSE: Duration = Duration::from_millis(500);
 const PROBE: &str = "quorate-gate";
+/// The DaemonSet in Calico's manifest that connects the pods of a node.
+const CALICO_NODE: &str = "calico-node";
 
 /// Waits until every node is believed, etcd agrees with itself and its members hear each other, the controllers are seen to do
 /// their work, and clocks are right.
@@ -42,7 +45,7 @@ pub(super) async fn pass(
     let api =
         engine.wait_in_bring_up("the API answers through the balancer", &Check::ApiReachable, READY, observers, after);
     let reconciled = engine.bring_up("the controllers reconcile a new Service", after, RECONCILED, async |span| {
-        reconcile(client, span).await;
+        reconcile(client.clone(), span).await;
     });
     let clocks = clocks(engine, after);
     let (nodes, etcd, api, reconciled, clocks) =
@@ -56,8 +59,33 @@ pub(super) async fn pass(
         let each = topology.members().map(|machine| peers(&engine.fleet, machine, span));
         futures::future::join_all(each).await;
     });
-    let (complete, heard) = futures::future::try_join(complete, heard).await?;
-    Ok(vec![complete, heard])
+    let connected = connected(engine, client.clone(), &proven);
+    let (complete, heard, connected) = futures::future::try_join3(complete, heard, connected).await?;
+    Ok([complete, heard].into_iter().chain(connected).collect())
+}
+
+/// Waits until Calico calls itself ready on every node, where it connects the pods: a node is Ready without it.
+async fn connected(engine: &Engine, client: Client, after: &[SpanId]) -> Result<Option<SpanId>, Failure> {
+    if engine.scenario.topology.kubernetes.network_plugin == NetworkPlugin::Bridge {
+        return Ok(None);
+    }
+    let nodes = engine.scenario.topology.nodes().count();
+    let sets: Api<DaemonSet> = Api::namespaced(client, "kube-system");
+    let span = engine.bring_up("Calico is ready on every node", after, READY, async |span| {
+        insist(span, || async {
+            let set = sets.get_opt(CALICO_NODE).await.map_err(|error| format!("it cannot be asked for: {error}"))?;
+            let status = set.and_then(|set| set.status).unwrap_or_default();
+            let (ready, current) = (status.number_ready, status.updated_number_scheduled.unwrap_or_default());
+            match [ready, current].iter().all(|count| usize::try_from(*count) == Ok(nodes)) {
+                true => Ok(()),
+                false => Err(format!(
+                    "{CALICO_NODE} is ready on {ready} of {nodes} nodes, and of its newest kind on {current}"
+                )),
+            }
+        })
+        .await;
+    });
+    span.await.map(Some)
 }
 
 /// Holds the machines' clocks against the host's, where they have clocks of their own.

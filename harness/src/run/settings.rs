@@ -22,7 +22,7 @@ pub(super) fn of(scenario: &Scenario) -> BTreeMap<String, String> {
         set(&format!("machines.{name}"), format!("{}, {cpus} CPUs, {}", word(role), format_size(*memory)));
     }
     set("kubernetes.runtime", word(runtime));
-    set("kubernetes.network-plugin", word(network_plugin));
+    set("kubernetes.network-plugin", network_plugin.to_string());
     set("load-balancer.check", word(check));
     set("load-balancer.fall", fall.to_string());
     set("load-balancer.rise", rise.to_string());

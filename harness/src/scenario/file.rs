@@ -60,6 +60,8 @@ pub struct LoadOptions {
     pub network: Option<Ipv4Net>,
     /// The version of Kubernetes, whatever the topology says.
     pub kubernetes_version: Option<String>,
+    /// What connects pods, whatever the topology says, as `calico:3.32.1`.
+    pub network_plugin: Option<String>,
 }
 
 /// A scenario that can be run.

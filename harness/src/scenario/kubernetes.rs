@@ -3,10 +3,11 @@
 use ipnet::Ipv4Net;
 use serde_json::{Value as Json, json};
 
+use super::network_plugin::CALICO_SINCE;
 use super::problem::{Problems, quoted};
 use super::table::{Field, Table, Words};
 use super::yaml::{Kind, Node};
-use super::{Kubernetes, NetworkPlugin, Runtime, network};
+use super::{Kubernetes, LoadOptions, NetworkPlugin, Runtime, network, network_plugin};
 
 /// The newest version, as its major and its minor part, that can be made a cluster of.
 ///
@@ -16,9 +17,6 @@ pub(crate) const NEWEST: (u32, u32) = (1, 37);
 
 static RUNTIME: Words<Runtime> =
     Words { what: "a container runtime", words: &[("containerd", Runtime::Containerd), ("docker", Runtime::Docker)] };
-
-static NETWORK_PLUGIN: Words<NetworkPlugin> =
-    Words { what: "a network plugin", words: &[("bridge", NetworkPlugin::Bridge), ("calico", NetworkPlugin::Calico)] };
 
 static KUBERNETES: Table = Table {
     what: "`kubernetes`",
@@ -47,10 +45,11 @@ static KUBERNETES: Table = Table {
         },
         Field {
             name: "network-plugin",
-            doc: "What connects pods of different machines. Default: bridge",
+            doc: "What connects pods of different machines: `bridge`, or Calico as `calico`, `calico:VERSION` or \
+                  `calico:VERSION@sha256:SUM`. Default: bridge",
             required: false,
             example: "network-plugin: bridge",
-            schema: || NETWORK_PLUGIN.schema(),
+            schema: network_plugin::schema,
         },
     ],
 };
@@ -66,12 +65,41 @@ impl Default for Kubernetes {
     }
 }
 
-/// Reads `kubernetes`. The version that is asked for elsewhere wins over the file's.
-pub(super) fn decode(node: &Node, asked: Option<&str>, problems: &mut Problems) -> Option<Kubernetes> {
+/// What the command line asks for, checked. It wins over the file.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    version: Option<String>,
+    network_plugin: Option<NetworkPlugin>,
+}
+
+impl Asked {
+    pub(super) fn new(options: &LoadOptions, problems: &mut Problems) -> Self {
+        let version = options.kubernetes_version.as_deref().and_then(|version| asked_version(version, problems));
+        let plugin = options.network_plugin.as_deref().and_then(|plugin| network_plugin::asked(plugin, problems));
+        Self { version, network_plugin: plugin }
+    }
+
+    /// What is asked for, where the file says nothing.
+    pub(super) fn over_default(&self, problems: &mut Problems) -> Kubernetes {
+        let default = Kubernetes::default();
+        let asked = Kubernetes {
+            version: self.version.clone(),
+            network_plugin: self.network_plugin.clone().unwrap_or(default.network_plugin),
+            ..default
+        };
+        if let Some(found) = too_old_for_plugin(&asked) {
+            problems.option_error(found).mend(newer_for_calico());
+        }
+        asked
+    }
+}
+
+/// Reads `kubernetes`.
+pub(super) fn decode(node: &Node, asked: &Asked, problems: &mut Problems) -> Option<Kubernetes> {
     let fields = KUBERNETES.open(node, problems)?;
     let default = Kubernetes::default();
     let version = fields.read_or("version", None, problems, |n, p| decode_version(n, p).map(Some));
-    if let (None, Some(Some(version)), Some(node)) = (asked, &version, fields.get("version"))
+    if let (None, Some(Some(version)), Some(node)) = (&asked.version, &version, fields.get("version"))
         && is_too_new(version)
     {
         problems
@@ -79,11 +107,11 @@ pub(super) fn decode(node: &Node, asked: Option<&str>, problems: &mut Problems) 
             .label("docs/node-image.md says why")
             .mend(format!("write `{}`, or an older version", newest()));
     }
-    let version = asked.map_or(version, |asked| Some(Some(asked.to_owned())));
+    let version = asked.version.clone().map_or(version, |asked| Some(Some(asked)));
     let pod_subnet = fields.read_or("pod-subnet", default.pod_subnet, problems, |n, p| network::decode(n, 24, p));
     let runtime = fields.read_or("runtime", default.runtime, problems, |n, p| RUNTIME.decode(n, p));
-    let network_plugin =
-        fields.read_or("network-plugin", default.network_plugin, problems, |n, p| NETWORK_PLUGIN.decode(n, p));
+    let plugin = fields.read_or("network-plugin", default.network_plugin, problems, network_plugin::decode);
+    let plugin = asked.network_plugin.clone().map_or(plugin, Some);
     if let (Some(Some(version)), Some(Runtime::Docker), Some(node)) = (&version, runtime, fields.get("runtime"))
         && minor(version).is_some_and(|minor| minor >= 24)
     {
@@ -92,7 +120,24 @@ pub(super) fn decode(node: &Node, asked: Option<&str>, problems: &mut Problems) 
             .label("needs dockershim")
             .mend("dockershim was removed in Kubernetes 1.24: write `runtime: containerd`, or ask for 1.23 or older");
     }
-    Some(Kubernetes { version: version?, pod_subnet: pod_subnet?, runtime: runtime?, network_plugin: network_plugin? })
+    let kubernetes =
+        Kubernetes { version: version?, pod_subnet: pod_subnet?, runtime: runtime?, network_plugin: plugin? };
+    if let Some(found) = too_old_for_plugin(&kubernetes) {
+        let place = fields.get("network-plugin").or_else(|| fields.get("version")).unwrap_or(node);
+        problems.error(&place.place, found).label("needs a newer Kubernetes").mend(newer_for_calico());
+    }
+    Some(kubernetes)
+}
+
+/// That a version has not what its network plugin needs, if so.
+fn too_old_for_plugin(kubernetes: &Kubernetes) -> Option<String> {
+    let version = kubernetes.version.as_ref().filter(|version| minor(version).is_some_and(|it| it < CALICO_SINCE))?;
+    matches!(kubernetes.network_plugin, NetworkPlugin::Calico(_))
+        .then(|| format!("Kubernetes {version} is too old for Calico"))
+}
+
+fn newer_for_calico() -> String {
+    format!("ask for Kubernetes 1.{CALICO_SINCE} or newer, or for `network-plugin: bridge`")
 }
 
 fn decode_version(node: &Node, problems: &mut Problems) -> Option<String> {
@@ -133,7 +178,7 @@ fn newest() -> String {
 }
 
 /// The version that the command line asks for, if it is one.
-pub(super) fn asked_version(text: &str, problems: &mut Problems) -> Option<String> {
+fn asked_version(text: &str, problems: &mut Problems) -> Option<String> {
     let version = normal_version(text);
     if version.is_none() {
         problems

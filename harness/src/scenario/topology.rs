@@ -9,8 +9,7 @@ use super::table::{Field, Fields, Table, text_schema};
 use super::target::Cast;
 use super::yaml::{Node, Value};
 use super::{
-    Kubernetes, LoadBalancer, LoadOptions, Topology, Workload, kubernetes, load_balancer, machine, name, network,
-    shape, workload,
+    LoadBalancer, LoadOptions, Topology, Workload, kubernetes, load_balancer, machine, name, network, shape, workload,
 };
 
 static TOPOLOGY: Table = Table {
@@ -79,15 +78,14 @@ static TOPOLOGY: Table = Table {
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     network: Option<Ipv4Net>,
-    version: Option<String>,
+    kubernetes: kubernetes::Asked,
 }
 
 impl Asked {
     pub(super) fn new(options: &LoadOptions, problems: &mut Problems) -> Self {
-        let version = options.kubernetes_version.as_deref();
         Self {
             network: options.network.map(|network| network.trunc()),
-            version: version.and_then(|version| kubernetes::asked_version(version, problems)),
+            kubernetes: kubernetes::Asked::new(options, problems),
         }
     }
 }
@@ -149,8 +147,8 @@ fn decode(found: &Found, default_name: &str, asked: &Asked, problems: &mut Probl
         None => (Cast::default(), None),
     };
     let kubernetes = match fields.get("kubernetes") {
-        Some(node) => kubernetes::decode(node, asked.version.as_deref(), problems),
-        None => Some(Kubernetes { version: asked.version.clone(), ..Kubernetes::default() }),
+        Some(node) => kubernetes::decode(node, &asked.kubernetes, problems),
+        None => Some(asked.kubernetes.over_default(problems)),
     };
     let load_balancer = fields.read_or("load-balancer", LoadBalancer::default(), problems, load_balancer::decode);
     let workload = fields.read_or("workload", Workload::ShCgi, problems, workload::decode);

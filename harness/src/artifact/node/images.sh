@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Assembles the container images of a cluster from local binaries: images.sh TREE KUBERNETES ETCD TOOLS OUT NAME...
 #
-# NAMEs are what kubeadm asks for. Each image becomes one flat layer in a docker archive OUT/SHORT-NAME.tar. TREE is
+# NAMEs are what kubeadm asks for, and files of images that are made already, which are only taken. Each other image becomes one flat layer in a docker archive OUT/SHORT-NAME.tar. TREE is
 # a machine's tree with Debian's etcd, iptables and busybox in it; KUBERNETES the folder with the binaries;
 # ETCD a folder with etcd and etcdctl, or empty for Debian's.
 set -euo pipefail
@@ -118,6 +118,10 @@ workload() {
 
 mkdir -p "$out"
 for name in "$@"; do
+  if [[ $name = /*.tar ]]; then
+    cp "$name" "$out/"
+    continue
+  fi
   say "assembling $name"
   short=${name##*/}
   case ${short%%:*} in

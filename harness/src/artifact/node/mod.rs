@@ -3,6 +3,7 @@
 //!
 //! The scripts beside this file make it; here is only what decides whether they have to run.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,6 +114,7 @@ fn key_with(files: &[(&str, &str)], parts: &Parts) -> String {
     let tree = tree_key();
     let images = parts.kubernetes.images.join("\n");
     let sums = parts.kubernetes.sha256.iter().chain(&parts.etcd.sha256);
+    let sums = sums.chain(parts.calico.iter().flat_map(|calico| &calico.sha256));
     let sums = sums.map(|(name, sum)| (name.as_str(), sum.as_str()));
     let files = IMAGE_FILES.iter().chain(files).copied();
     key(files.chain([("tree", tree.as_str()), ("images", images.as_str())]).chain(sums))
@@ -189,7 +191,7 @@ pub(super) async fn image(
     let work = folders.node().join(format!("{}.work", reference.replace(['/', ':'], "-")));
     let command = as_root(&tools.join("image.sh"), &apt.config, cancel).await?;
     let command =
-        command.arg(&work).arg(tree).args(folders_of(parts)).arg(&tools).arg(reference).args(&parts.kubernetes.images);
+        command.arg(&work).arg(tree).args(folders_of(parts)).arg(&tools).arg(reference).args(images_of(parts));
     let (what, log) = ("make the node image", folders.log("node-image"));
     Script { what, name: "image.sh", command, log }.run(span, cancel).await
 }
@@ -210,13 +212,19 @@ pub(super) async fn bundle(
     let work = folders.node().join(format!("{reference}.work"));
     let command = as_root(&tools.join("bundle.sh"), &apt.config, cancel).await?;
     let command = command.arg(&work).arg(tree).args(folders_of(parts)).arg(&tools);
-    let command = command.arg(bundle_file(folders, reference)).args(&parts.kubernetes.images);
+    let command = command.arg(bundle_file(folders, reference)).args(images_of(parts));
     Script { what, name: "bundle.sh", command, log: folders.log("bundle") }.run(span, cancel).await
 }
 
 /// The folders with the programs of Kubernetes and of etcd; an empty name for an etcd that the tree has.
 fn folders_of(parts: &Parts) -> [&Path; 2] {
     [&parts.kubernetes.folder, parts.etcd.folder.as_deref().unwrap_or(Path::new(""))]
+}
+
+/// What `images.sh` is to make or to take: names of images, and archives of those that are made already.
+fn images_of(parts: &Parts) -> impl Iterator<Item = &OsStr> {
+    let archives = parts.calico.iter().flat_map(|calico| &calico.images).map(|image| image.archive.as_os_str());
+    parts.kubernetes.images.iter().map(OsStr::new).chain(archives)
 }
 
 /// Where the engine keeps its images, if that is on this host.
@@ -264,7 +272,7 @@ mod tests {
             has_dockershim: false,
         };
         let etcd = Etcd { version: "3.4.23".into(), source: "test".into(), folder: None, sha256: BTreeMap::new() };
-        let mut parts = Parts { kubernetes, etcd };
+        let mut parts = Parts { kubernetes, etcd, calico: None };
         change(&mut parts);
         parts
     }

@@ -144,13 +144,31 @@ pub enum Runtime {
 }
 
 /// A way to connect pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkPlugin {
     /// A bridge on each machine and static routes between them.
     Bridge,
-    /// Calico, whose images come from a registry.
-    Calico,
+    /// Calico.
+    Calico(CalicoRelease),
+}
+
+impl NetworkPlugin {
+    /// The release of Calico, if it is that.
+    pub fn into_calico(self) -> Option<CalicoRelease> {
+        match self {
+            Self::Bridge => None,
+            Self::Calico(release) => Some(release),
+        }
+    }
+}
+
+/// A release of Calico.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalicoRelease {
+    /// Its version without a leading `v`: `3.32.1`.
+    pub version: String,
+    /// The lower-case hexadecimal SHA-256 sum that its archive, `release-v3.32.1.tgz`, has to have; whatever is published if none.
+    pub sha256: Option<String>,
 }
 
 /// How the balancer balances.

@@ -1,0 +1,365 @@
+//! Calico for the clusters that ask for it: the manifest and the container images of one of its releases.
+//!
+//! A release is one archive, `release-v3.32.1.tgz`, with all images as `docker save` writes them and all manifests:
+//! <https://github.com/projectcalico/calico/releases>. Only those images are kept that its `calico.yaml` names.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::download;
+use super::error::{Answer, ArtifactError};
+use super::folders::{Folders, lock};
+use super::kubernetes::{Kubernetes, checksums};
+use super::source::{Context, Source};
+use super::version::Version;
+use crate::scenario::{CALICO_SINCE, CalicoRelease};
+
+const UPSTREAM: &str = "https://github.com/projectcalico/calico/releases/download";
+
+/// The manifest in a release, as in what is kept of one.
+const MANIFEST: &str = "manifests/calico.yaml";
+/// The folder of images there.
+const IMAGES: &str = "images";
+/// The checksum of the archive that a folder of the cache was unpacked from.
+const SUM: &str = "sha256";
+
+/// What a release takes while it is unpacked, with some room.
+const SPACE: u64 = 3 << 30;
+
+/// A release of Calico.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calico {
+    /// Its version, as `3.32.1`.
+    pub version: String,
+    /// Where it came from, in words.
+    pub source: String,
+    /// The folder of its parts.
+    pub folder: PathBuf,
+    /// The file of its manifest.
+    pub manifest: PathBuf,
+    /// The images that the manifest names.
+    pub images: Vec<CalicoImage>,
+    /// The lower-case hexadecimal SHA-256 sum of its archive, by name, or of all files of a folder of the user's.
+    pub sha256: BTreeMap<String, String>,
+}
+
+/// A container image of Calico's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalicoImage {
+    /// What the manifest calls it.
+    pub named: String,
+    /// What a container runtime calls it that has imported the archive.
+    pub imported: String,
+    /// The archive, as `docker save` writes it.
+    pub archive: PathBuf,
+}
+
+/// What a source says when it is asked.
+enum Outcome {
+    Here(Calico),
+    No(String),
+    /// Only a download would tell.
+    Unknown,
+}
+
+/// One of the images in an archive of `docker save`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Saved {
+    repo_tags: Option<Vec<String>>,
+}
+
+/// What can be had at once, without a network, if the order of sources allows to say.
+pub(super) async fn at_hand(
+    release: &CalicoRelease,
+    kubernetes: &Kubernetes,
+    sources: &[Source],
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Option<Calico>, ArtifactError> {
+    fits(kubernetes)?;
+    for source in sources {
+        match look(source, release, folders, cancel).await? {
+            Outcome::Here(calico) => return Ok(Some(calico)),
+            Outcome::No(_) => {}
+            Outcome::Unknown => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// Gets a release from the first source that has it.
+pub(super) async fn obtain(
+    release: &CalicoRelease,
+    kubernetes: &Kubernetes,
+    sources: &[Source],
+    context: &Context,
+) -> Result<Calico, ArtifactError> {
+    fits(kubernetes)?;
+    let mut answers = Vec::new();
+    for source in sources {
+        let outcome = match (look(source, release, &context.folders, &context.cancel).await?, site(source)) {
+            (Outcome::Unknown, Some(url)) => from_site(url, release, context).await?,
+            (outcome, _) => outcome,
+        };
+        match outcome {
+            Outcome::Here(calico) => return Ok(calico),
+            Outcome::No(said) => {
+                context.span.progress(format!("{source}: {said}"));
+                answers.push(Answer { source: source.to_string(), said });
+            }
+            Outcome::Unknown => {}
+        }
+    }
+    let remedy = "name one that has it: `--calico-from upstream`, mirror:URL for a site that is laid out like Calico's releases, or \
+                  folder:PATH for an unpacked one; or take `network-plugin: bridge`";
+    Err(ArtifactError::NotFound { wanted: format!("Calico {}", release.version), answers, remedy: remedy.to_owned() })
+}
+
+/// Refuses a Kubernetes that no current Calico can be put onto.
+fn fits(kubernetes: &Kubernetes) -> Result<(), ArtifactError> {
+    if kubernetes.version.parse::<Version>().is_ok_and(|version| version.minor < CALICO_SINCE) {
+        return Err(ArtifactError::Host {
+            problem: format!("Calico needs Kubernetes 1.{CALICO_SINCE} or newer, and this is {}", kubernetes.version),
+            remedy: "ask for a newer one, as with `--kubernetes-version 1.36 --kubernetes-from upstream`, or take \
+                     `network-plugin: bridge`"
+                .into(),
+        });
+    }
+    Ok(())
+}
+
+async fn look(
+    source: &Source,
+    release: &CalicoRelease,
+    folders: &Folders,
+    cancel: &CancellationToken,
+) -> Result<Outcome, ArtifactError> {
+    match source {
+        Source::Debian => Ok(Outcome::No("Debian has no Calico".into())),
+        Source::Folder(path) => in_folder(path, release, cancel).await,
+        Source::Cache | Source::Mirror(_) | Source::Upstream => match (cached(site(source), release, folders)?, source)
+        {
+            (Some(calico), _) => Ok(Outcome::Here(calico)),
+            (None, Source::Cache) => Ok(Outcome::No(format!("has no {}", release.version))),
+            (None, _) => Ok(Outcome::Unknown),
+        },
+    }
+}
+
+/// The address of a source that has releases.
+fn site(source: &Source) -> Option<&str> {
+    match source {
+        Source::Mirror(url) => Some(url),
+        Source::Upstream => Some(UPSTREAM),
+        Source::Folder(_) | Source::Cache | Source::Debian => None,
+    }
+}
+
+/// An unpacked release of the user's, used where it lies.
+async fn in_folder(path: &Path, release: &CalicoRelease, cancel: &CancellationToken) -> Result<Outcome, ArtifactError> {
+    if release.sha256.is_some() {
+        return Ok(Outcome::No(
+            "is unpacked, so there is no archive to hold against the checksum that is asked for".into(),
+        ));
+    }
+    let path = std::path::absolute(path).map_err(ArtifactError::file("find", path))?;
+    match parts(&path, &release.version)? {
+        Ok((manifest, images)) => {
+            let archives = images.iter().map(|image| image.archive.clone());
+            let files: Vec<PathBuf> = [manifest.clone()].into_iter().chain(archives).collect();
+            let sha256 = checksums(&files, cancel).await?;
+            let (version, source, folder) = (release.version.clone(), format!("folder {}", path.display()), path);
+            Ok(Outcome::Here(Calico { version, source, folder, manifest, images, sha256 }))
+        }
+        Err(said) => Ok(Outcome::No(said)),
+    }
+}
+
+/// What was downloaded before, from one site or from any.
+fn cached(site: Option<&str>, release: &CalicoRelease, folders: &Folders) -> Result<Option<Calico>, ArtifactError> {
+    let (prefix, end) = (site.map(download::site_name).unwrap_or_default(), format!("-v{}", release.version));
+    let entries = std::fs::read_dir(folders.calico()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let fits = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(&end));
+    let mut found: Vec<PathBuf> = entries.filter(|path| path.file_name().is_some_and(fits)).collect();
+    found.sort();
+    for folder in found {
+        let Ok(sum) = std::fs::read_to_string(folder.join(SUM)) else { continue };
+        if release.sha256.as_ref().is_some_and(|wanted| *wanted != sum) {
+            continue;
+        }
+        let Ok((manifest, images)) = parts(&folder, &release.version)? else { continue };
+        let source = std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release site".into());
+        let (version, sha256) = (release.version.clone(), [(archive_name(&release.version), sum)].into());
+        return Ok(Some(Calico { version, source, folder, manifest, images, sha256 }));
+    }
+    Ok(None)
+}
+
+fn archive_name(version: &str) -> String {
+    format!("release-v{version}.tgz")
+}
+
+/// The manifest and the images that it names, in an unpacked release, or what that lacks.
+fn parts(folder: &Path, version: &str) -> Result<Result<(PathBuf, Vec<CalicoImage>), String>, ArtifactError> {
+    let manifest = folder.join(MANIFEST);
+    let Ok(text) = std::fs::read_to_string(&manifest) else { return Ok(Err(format!("lacks {MANIFEST}"))) };
+    let named = images_of(&text);
+    if let Some(other) = named.iter().find(|name| !name.ends_with(&format!(":v{version}"))) {
+        return Ok(Err(format!("has a {MANIFEST} with {other}")));
+    }
+    let saved = saved(&folder.join(IMAGES))?;
+    let mut images = Vec::new();
+    for name in named {
+        let Some((tag, archive)) = saved.iter().find(|(tag, _)| short(tag) == short(&name)) else {
+            return Ok(Err(format!("lacks an archive of {name} in {IMAGES}/")));
+        };
+        images.push(CalicoImage { named: name, imported: normal(tag), archive: archive.clone() });
+    }
+    Ok(if images.is_empty() { Err(format!("has a {MANIFEST} without an image")) } else { Ok((manifest, images)) })
+}
+
+/// The images that a manifest names.
+fn images_of(manifest: &str) -> Vec<String> {
+    let names = manifest.lines().filter_map(|line| line.trim_start().trim_start_matches("- ").strip_prefix("image: "));
+    let mut names: Vec<String> = names.map(|name| name.trim().trim_matches(['"', '\'']).to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The name and the tag of an image without its registry and folder.
+fn short(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// The full name of an image: without a registry it means Docker's.
+/// <https://github.com/distribution/reference/blob/v0.6.0/normalize.go>
+fn normal(name: &str) -> String {
+    match name.split_once('/') {
+        None => format!("docker.io/library/{name}"),
+        Some((first, _)) if first == "localhost" || first.contains(['.', ':']) => name.to_owned(),
+        Some(_) => format!("docker.io/{name}"),
+    }
+}
+
+/// The names of all images in a folder of archives.
+fn saved(folder: &Path) -> Result<Vec<(String, PathBuf)>, ArtifactError> {
+    let mut archives: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    archives.retain(|path| path.extension().is_some_and(|extension| extension == "tar"));
+    archives.sort();
+    let mut all = Vec::new();
+    for archive in archives {
+        let names = names_in(&archive).map_err(ArtifactError::file("read", &archive))?;
+        all.extend(names.into_iter().map(|name| (name, archive.clone())));
+    }
+    Ok(all)
+}
+
+fn names_in(archive: &Path) -> std::io::Result<Vec<String>> {
+    for entry in tar::Archive::new(File::open(archive)?).entries_with_seek()? {
+        let entry = entry?;
+        if entry.path()?.as_os_str() == "manifest.json" {
+            let saved: Vec<Saved> = serde_json::from_reader(entry)?;
+            return Ok(saved.into_iter().flat_map(|image| image.repo_tags.unwrap_or_default()).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Downloads a release from a site that is laid out like Calico's own: `URL/v3.32.1/release-v3.32.1.tgz`, with `SHA256SUMS`
+/// beside it.
+async fn from_site(url: &str, release: &CalicoRelease, context: &Context) -> Result<Outcome, ArtifactError> {
+    let version = &release.version;
+    let name = format!("{}-v{version}", download::site_name(url));
+    let folder = context.folders.calico();
+    let _lock =
+        lock(&folder.join(format!("{}.lock", download::site_name(url))), &context.span, &context.cancel).await?;
+    let (out, part) = (folder.join(&name), folder.join(format!("{name}.part")));
+    if !out.is_dir() {
+        let url = format!("{url}/v{version}");
+        let archive = part.join(archive_name(version));
+        let published = match download::published(&url, &archive_name(version), context).await? {
+            Ok(sum) => sum,
+            Err(said) => return Ok(Outcome::No(said)),
+        };
+        let url = format!("{url}/{}", archive_name(version));
+        if let Some(wanted) = release.sha256.as_ref().filter(|wanted| **wanted != published) {
+            return Err(ArtifactError::Host {
+                problem: format!("{url} is published with the SHA-256 {published}, and {wanted} was asked for"),
+                remedy:
+                    "find out which of the two is right, and write that one behind `@sha256:` of the network plugin"
+                        .into(),
+            });
+        }
+        context.folders.want_space(&format!("download Calico {version}"), SPACE)?;
+        std::fs::create_dir_all(&part).map_err(ArtifactError::file("make", &part))?;
+        if !archive.is_file()
+            && let Err(said) = download::fetch(&url, &archive, &published, 0o644, context).await?
+        {
+            return Ok(Outcome::No(said));
+        }
+        context.span.progress(format!("unpacking Calico {version}"));
+        let (to, of) = (part.clone(), version.clone());
+        if let Err(said) = download::blocking(&context.cancel, move || unpack(&archive, &to, &of)).await? {
+            return Ok(Outcome::No(format!("{url} {said}")));
+        }
+        for (name, text) in [(SUM, &published), ("origin", &format!("release site {url}"))] {
+            std::fs::write(part.join(name), text).map_err(ArtifactError::file("write", &part.join(name)))?;
+        }
+        std::fs::rename(&part, &out).map_err(ArtifactError::file("rename", &part))?;
+    }
+    Ok(match cached(Some(url), release, &context.folders)? {
+        Some(calico) => Outcome::Here(calico),
+        // Another quorate had got it meanwhile, or an earlier one from a site that has changed it since.
+        None => Outcome::No(format!("{} is another release than was asked for", out.display())),
+    })
+}
+
+/// Takes the manifest and its images out of a release's archive, which is not needed then. Returns what it lacks, if so.
+fn unpack(archive: &Path, to: &Path, version: &str) -> Result<Result<(), String>, ArtifactError> {
+    let failed = ArtifactError::file("unpack", archive);
+    let images = to.join(IMAGES);
+    let take = || {
+        std::fs::create_dir_all(&images)?;
+        std::fs::create_dir_all(to.join(MANIFEST).parent().unwrap_or(to))?;
+        for entry in tar::Archive::new(GzDecoder::new(File::open(archive)?)).entries()? {
+            let mut entry = entry?;
+            let path = entry.path()?.into_owned();
+            // All of it lies in a folder `release-vVERSION`.
+            let inner: PathBuf = path.components().skip(1).collect();
+            if inner == Path::new(MANIFEST) {
+                entry.unpack(to.join(MANIFEST))?;
+            } else if inner.parent() == Some(Path::new(IMAGES)) && inner.extension() == Some(OsStr::new("tar")) {
+                entry.unpack(to.join(&inner))?;
+            }
+        }
+        Ok(())
+    };
+    take().map_err(failed)?;
+    let needed = match parts(to, version)? {
+        Ok((_, needed)) => needed,
+        Err(said) => return Ok(Err(said)),
+    };
+    let clear = || {
+        for entry in std::fs::read_dir(&images)? {
+            let path = entry?.path();
+            if !needed.iter().any(|image| image.archive == path) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        std::fs::remove_file(archive)
+    };
+    clear().map_err(ArtifactError::file("clear", &images))?;
+    Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests;
