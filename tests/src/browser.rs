@@ -67,7 +67,7 @@ impl Browser {
             "--hide-scrollbars",
             "--remote-debugging-pipe",
         ]);
-        command.arg(format!("--user-data-dir={}", profile.path().display()));
+        command.arg(format!("--user-data-dir={}", profile.path().display())).env("TMPDIR", profile.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (sender, said) = channel();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -225,7 +225,12 @@ impl Browser {
 }
 
 impl Drop for Browser {
+    /// Lets it end all its processes, which would go on to write into the folder that is removed then.
     fn drop(&mut self) {
+        let closed =
+            self.input.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0").and_then(|()| self.input.flush());
+        // Its end of the pipe is closed by the last process that has it.
+        while closed.is_ok() && self.said.recv_timeout(PATIENCE).is_ok() {}
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
