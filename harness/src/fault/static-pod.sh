@@ -6,8 +6,8 @@ verb=$1 name=$2
 manifest=/etc/kubernetes/manifests/$name.yaml
 aside=/etc/kubernetes/quorate-stopped/$name.yaml
 
-# The kernel knows the first fifteen letters of a process's name.
-pid() { pgrep -x "${name:0:15}" | head -n 1 || true; }
+# By what was started: of a process's name the kernel keeps fifteen letters, and others may share them.
+pid() { pgrep -f "^([^ ]*/)?$name " | head -n 1 || true; }
 # A kubelet that hears of the cluster from this master alone, as from Kubernetes 1.33 on, asks it in vain for 34 s at a time before
 # it starts the etcd or the API server that the answer depends on.
 await() { # gone PID | there

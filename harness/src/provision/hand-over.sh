@@ -2,8 +2,8 @@
 # Ends the controller manager of this machine and its lease, so that another one takes over at once instead of
 # waiting for the lease to run out. kubelet starts the ended one anew.
 set -euo pipefail
-# pgrep knows the first fifteen letters of a name.
-before=$(pgrep -x kube-controller || true)
+# By what was started: of a process's name the kernel keeps fifteen letters, and Calico's kube-controllers has the same.
+before=$(pgrep -f '^([^ ]*/)?kube-controller-manager ' || true)
 [ -n "$before" ] || { echo "no controller manager runs here" >&2; exit 1; }
 kill "$before"
 for _ in $(seq 100); do

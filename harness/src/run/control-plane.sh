@@ -6,8 +6,8 @@ end=$((SECONDS + 100))
 while [ "$SECONDS" -lt "$end" ]; do
   missing=''
   for name in "$@"; do
-    # The kernel knows the first fifteen letters of a process's name.
-    age=$(ps -o etimes= -p "$(pgrep -x "${name:0:15}" | head -n 1)" 2>/dev/null || true)
+    # By what was started: of a process's name the kernel keeps fifteen letters, and others may share them.
+    age=$(ps -o etimes= -p "$(pgrep -f "^([^ ]*/)?$name " | head -n 1)" 2>/dev/null || true)
     if [ "${age:-0}" -lt 3 ]; then missing="$missing $name"; fi
   done
   if [ -z "$missing" ]; then exit 0; fi
