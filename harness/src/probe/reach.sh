@@ -4,8 +4,8 @@
 set -euo pipefail
 own=$1 port=$2
 shift 2
-# The address is a local one in the pod's own network namespace alone.
-inside=$(grep -lsE -- "-- ${own//./\\.}\$" /proc/[0-9]*/net/fib_trie | head -n 1 || true)
+# The address is a local one in the pod's own network namespace alone; the machine's may have a route to it.
+inside=$(grep -lszP -- "-- ${own//./\\.}\n\s+/32 host LOCAL" /proc/[0-9]*/net/fib_trie | head -n 1 || true)
 if [ -z "$inside" ]; then
   echo "no process here has the address $own" >&2
   exit 1
