@@ -109,6 +109,10 @@ impl Hypervisor for VirtualBox {
     fn says_absent(&self, line: &str) -> bool {
         line.contains("Could not find a registered machine")
     }
+
+    fn says_busy(&self, line: &str) -> bool {
+        line.contains("locked") || line.contains("The object is not ready")
+    }
 }
 
 fn manage<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
@@ -158,21 +162,85 @@ mod tests {
         assert_eq!(calls, expected.into());
     }
 
+    /// `recorded/README.md` says where they are from.
     #[test]
-    fn states_and_names_are_read_from_what_vboxmanage_prints() {
-        let printed =
-            "name=\"quorate-1-master1\"\nVMState=\"poweroff\"\nVMStateChangeTime=\"2026-11-23T07:00:00.000000000\"\n";
-        let observed = VirtualBox.read_state(printed);
-        assert_eq!(observed.state, State::Stopped);
-        assert_eq!(observed.proof, "VM is poweroff since 2026-11-23T07:00:00.000000000");
-        assert_eq!(observed.since, Some("2026-11-23T07:00:00Z".parse().unwrap()));
+    fn what_every_version_has_printed_is_read() {
+        let hostonly = Some("2");
+        for (version, printed, state, since, interface) in [
+            (
+                "6.1",
+                include_str!("virtualbox/recorded/6.1-running.txt"),
+                State::Running,
+                "2021-01-09T07:42:17.925Z",
+                hostonly,
+            ),
+            (
+                "6.1",
+                include_str!("virtualbox/recorded/6.1-poweroff.txt"),
+                State::Stopped,
+                "2020-10-15T03:54:02Z",
+                hostonly,
+            ),
+            (
+                "7.0",
+                include_str!("virtualbox/recorded/7.0-poweroff.txt"),
+                State::Stopped,
+                "2022-12-17T09:55:20Z",
+                hostonly,
+            ),
+            (
+                "7.1",
+                include_str!("virtualbox/recorded/7.1-poweroff.txt"),
+                State::Stopped,
+                "2026-09-27T01:09:47.031Z",
+                hostonly,
+            ),
+            (
+                "7.2",
+                include_str!("virtualbox/recorded/7.2-running.txt"),
+                State::Running,
+                "2026-09-26T00:41:17.212Z",
+                None,
+            ),
+            ("7.2", include_str!("virtualbox/recorded/7.2-poweroff.txt"), State::Stopped, "2026-09-26T00:13:36Z", None),
+        ] {
+            let observed = VirtualBox.read_state(printed);
+            assert_eq!((observed.state, observed.since), (state, Some(since.parse().unwrap())), "{version}");
+            assert_eq!(VirtualBox.read_interface(printed).as_deref(), interface, "{version}");
+            let link = interface.map(|_| ("cableconnected2=\"on\"".to_owned(), true));
+            assert_eq!(VirtualBox.read_link("2", printed), link, "{version}");
+            let unplugged = printed.replace("cableconnected2=\"on\"", "cableconnected2=\"off\"");
+            let link = interface.map(|_| ("cableconnected2=\"off\"".to_owned(), false));
+            assert_eq!(VirtualBox.read_link("2", &unplugged), link, "{version}");
+        }
+    }
+
+    /// The list is of 7.1.18, what is said of a machine that is not there of 6.1, 7.0 and 7.2.20, what is said while a session ends of
+    /// 6.1.
+    #[test]
+    fn names_and_errors_are_read_as_they_were_recorded() {
+        let list = "\"MacOS BigSur 115\" {7977bd0d-9c56-41ef-a9f2-5ecabb714ea1}\n\
+                    \"<inaccessible>\" {d67896a0-b366-4733-947b-fbed950432b9}\n\
+                    \"quorate-1-master1\" {0b3ed0c4-3ab2-4c62-a4bf-2a1c39d0fb0f}\n";
+        let names: Vec<_> = list.lines().map(|line| VirtualBox.read_name(line)).collect();
+        assert_eq!(names, [Some("MacOS BigSur 115"), Some("<inaccessible>"), Some("quorate-1-master1")]);
+        for absent in [
+            "VBoxManage: error: Could not find a registered machine named 'quorate-1-master1'",
+            "Could not find a registered machine with UUID {7e261a39-d356-4eb1-a8ed-75675b149241}",
+        ] {
+            assert!(VirtualBox.says_absent(absent));
+        }
+        for other in
+            ["VBoxManage: error: The object functionality is limited", "VBoxManage: error: The object is not ready"]
+        {
+            assert!(!VirtualBox.says_absent(other));
+        }
+        assert!(VirtualBox.says_busy("VBoxManage: error: The object is not ready"));
+    }
+
+    #[test]
+    fn a_machine_that_is_paused_is_neither_running_nor_off() {
         let observed = VirtualBox.read_state("VMState=\"paused\"\n");
         assert_eq!((observed.state, observed.since), (State::Paused, None));
-        let interfaces = "nic1=\"nat\"\ncableconnected1=\"on\"\nnic2=\"hostonly\"\ncableconnected2=\"off\"\n";
-        assert_eq!(VirtualBox.read_interface(interfaces).as_deref(), Some("2"));
-        assert_eq!(VirtualBox.read_link("2", interfaces), Some(("cableconnected2=\"off\"".to_owned(), false)));
-        assert_eq!(VirtualBox.read_interface("nic1=\"nat\"\nnic2=\"none\"\n"), None);
-        let line = "\"quorate-1-master1\" {0b3ed0c4-3ab2-4c62-a4bf-2a1c39d0fb0f}";
-        assert_eq!(VirtualBox.read_name(line), Some("quorate-1-master1"));
     }
 }

@@ -14,7 +14,7 @@ use super::provider::{self, Impossible, Link, Observed, Provider, ProviderError,
 use super::ssh::Endpoint;
 use super::vagrant::{Rendering, Vagrant};
 use crate::artifact::{Form, NodeImage};
-use crate::process::{Command, ProcessError, is_on_path};
+use crate::process::{Command, Output, ProcessError, is_on_path};
 use crate::scenario::{Machine, MachineName, Topology, Verb};
 
 /// How long it may take to copy a disk and a folder out of it.
@@ -69,6 +69,10 @@ pub(super) trait Hypervisor: std::fmt::Debug + Send + Sync {
     fn remove(&self, vm: &str) -> Command;
     /// Whether this line of an error says that there is no such VM.
     fn says_absent(&self, line: &str) -> bool;
+    /// Whether this line of an error says that what was done to the VM before still goes on.
+    fn says_busy(&self, line: &str) -> bool {
+        line.contains("locked")
+    }
 
     /// What else Vagrant makes of a VM or for all of them, and may leave.
     fn others(&self) -> Vec<Other> {
@@ -214,7 +218,7 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 
     async fn state(&self, id: &str, cancel: &CancellationToken) -> Result<Observed, ProviderError> {
-        let output = match self.0.state(id).run_async(cancel).await {
+        let output = match self.in_its_turn(&self.0.state(id), cancel).await {
             Ok(output) => output,
             Err(error) => match error.tail().iter().find(|line| self.0.says_absent(line)) {
                 Some(line) => return Ok(Observed::absent(line.clone())),
@@ -239,7 +243,7 @@ impl<H: Hypervisor> Provider for Vms<H> {
             let _ = self.0.off(id).run_async(cancel).await;
         }
         for command in self.0.restore(id, name) {
-            unlocked(&command.deadline(SNAPSHOT), cancel).await?;
+            self.in_its_turn(&command.deadline(SNAPSHOT), cancel).await?;
         }
         Ok(())
     }
@@ -309,19 +313,6 @@ impl<H: Hypervisor> Provider for Vms<H> {
     }
 }
 
-/// Runs a command, again for as long as the VM is held by what was done to it before.
-async fn unlocked(command: &Command, cancel: &CancellationToken) -> Result<(), ProcessError> {
-    const TRIES: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(500);
-    for _ in 0..TRIES {
-        match command.clone().run_async(cancel).await {
-            Err(error) if error.tail().iter().any(|line| line.contains("locked")) => tokio::time::sleep(PAUSE).await,
-            ended => return ended.map(drop),
-        }
-    }
-    command.clone().run_async(cancel).await.map(drop)
-}
-
 fn unknown_interface(id: &str) -> ProviderError {
     ProviderError::Host {
         problem: format!("{id} has no second network interface, which would be that of the private network"),
@@ -330,6 +321,19 @@ fn unknown_interface(id: &str) -> ProviderError {
 }
 
 impl<H: Hypervisor> Vms<H> {
+    /// Runs a command, again for as long as the VM is busy with what was done to it before.
+    async fn in_its_turn(&self, command: &Command, cancel: &CancellationToken) -> Result<Output, ProcessError> {
+        const TRIES: u32 = 20;
+        const PAUSE: Duration = Duration::from_millis(500);
+        for _ in 0..TRIES {
+            match command.clone().run_async(cancel).await {
+                Err(error) if error.tail().iter().any(|line| self.0.says_busy(line)) => tokio::time::sleep(PAUSE).await,
+                ended => return ended,
+            }
+        }
+        command.clone().run_async(cancel).await
+    }
+
     async fn private(&self, id: &str, cancel: &CancellationToken) -> Result<String, ProviderError> {
         let output = self.0.interfaces(id).run_async(cancel).await?;
         self.0.read_interface(&output.stdout).ok_or_else(|| unknown_interface(id))

@@ -156,16 +156,20 @@ fn kvm(host: &Host, virtualbox: Release) -> Option<Finding> {
 mod tests {
     use super::*;
 
-    /// `warned` was recorded, of Debian's 7.2.22 without its module; the others are written after the documentation.
+    /// Recorded: of Debian's 7.2.22 without its module here, the others in public logs. The warnings come on standard output.
     #[test]
     fn versions_are_read_as_builds_of_oracle_and_of_distributions_print_them() {
         let warned = "WARNING: The character device /dev/vboxdrv does not exist.\n\t Please install the virtualbox-dkms \
                       package and the appropriate\n\t headers, most likely linux-headers-v669.\n\n\t You will not be able to \
                       start VMs until this problem is fixed.\n7.2.22_Debianr175245\n";
+        let somebody =
+            "WARNING: Environment variable LOGNAME or USER does not correspond to effective user id.\n7.1.4r165100\n";
         for (said, expected) in [
-            ("6.1.28r147628\n", Some(Release(6, 1, 28))),
+            ("6.1.22r144080\n", Some(Release(6, 1, 22))),
+            ("6.1.50_Ubuntur161033\n", Some(Release(6, 1, 50))),
+            ("7.0.14r161095\n", Some(Release(7, 0, 14))),
             ("7.0.16_Ubuntur162802\n", Some(Release(7, 0, 16))),
-            ("7.1.4r165100\n", Some(Release(7, 1, 4))),
+            (somebody, Some(Release(7, 1, 4))),
             ("7.2.0r170228\n", Some(Release(7, 2, 0))),
             (warned, Some(Release(7, 2, 22))),
             ("command not found\n", None),
