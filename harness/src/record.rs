@@ -123,7 +123,13 @@ impl Recorder {
             after: options.after.to_vec(),
             deadline: options.deadline.map(|deadline| deadline.as_secs_f64()),
         });
-        Span { id, recorder: self.clone(), started: Instant::now(), ended: AtomicBool::new(false) }
+        Span {
+            id,
+            recorder: self.clone(),
+            started: Instant::now(),
+            ended: AtomicBool::new(false),
+            said: Mutex::default(),
+        }
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -171,6 +177,7 @@ pub struct Span {
     recorder: Recorder,
     started: Instant,
     ended: AtomicBool,
+    said: Mutex<Option<String>>,
 }
 
 impl Span {
@@ -181,13 +188,16 @@ impl Span {
 
     /// Says what the span does or waits for right now.
     pub fn progress(&self, message: impl Into<String>) {
-        self.recorder.record(What::Progress {
-            span: self.id,
-            message: message.into(),
-            done: None,
-            total: None,
-            unit: None,
-        });
+        let message = message.into();
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
+        self.recorder.record(What::Progress { span: self.id, message, done: None, total: None, unit: None });
+    }
+
+    /// That it was not done in time, with what it said last of what it waits for.
+    pub fn late(&self, within: Duration) -> String {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = said.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+        format!("not within {within:?}{said}")
     }
 
     /// Says how much of a known amount is done.

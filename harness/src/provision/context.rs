@@ -112,8 +112,8 @@ pub enum StepError {
         source: std::io::Error,
     },
     /// It took too long.
-    #[error("not done within {0:?}")]
-    Deadline(Duration),
+    #[error("{0}")]
+    Late(String),
     /// The run was interrupted.
     #[error("was interrupted")]
     Cancelled,
@@ -153,7 +153,7 @@ impl Provisioner {
         let id = span.id();
         let bounded = tokio::time::timeout(deadline, work(Arc::clone(&span)));
         let ended = tokio::select! {
-            ended = bounded => ended.unwrap_or(Err(StepError::Deadline(deadline))),
+            ended = bounded => ended.unwrap_or(Err(StepError::Late(span.late(deadline)))),
             () = self.cancel.cancelled() => Err(StepError::Cancelled),
         };
         match ended {

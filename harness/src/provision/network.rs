@@ -66,13 +66,11 @@ async fn place(
 ) -> Result<(), StepError> {
     let known: Vec<(&Machine, &String)> =
         nodes.iter().filter_map(|machine| Some((*machine, subnets.get(machine.name.as_str())?))).collect();
-    let pod_subnet = provisioner.topology.kubernetes.pod_subnet.to_string();
-    let pod_subnet = pod_subnet.as_str();
     let places = known.iter().map(|(machine, subnet)| async {
         let others = known.iter().filter(|(other, _)| other.name != machine.name);
         let routes: Vec<Value> =
             others.map(|(other, subnet)| context! { to => subnet.as_str(), via => other.ip.to_string() }).collect();
-        let unit = render(include_str!("pod-routes.service"), context! { routes, pod_subnet })?;
+        let unit = render(include_str!("pod-routes.service"), context! { routes })?;
         let bridge = render(include_str!("bridge.conflist"), context! { pod_cidr => subnet.as_str() })?;
         provisioner.upload(machine, "/etc/systemd/system/pod-routes.service", "644", &unit).await?;
         provisioner.script(machine, "network", include_str!("network.sh"), &[], DEADLINE).await?;

@@ -1,10 +1,14 @@
-//! What every machine with a kubelet needs before kubeadm: legacy iptables, no swap, a container runtime, kubelet's own address.
+//! What every machine with a kubelet needs before kubeadm: legacy iptables, no swap, a container runtime, kubelet's own
+//! address, and no way out for what is for pods.
 
 use std::time::Duration;
+
+use minijinja::context;
 
 use super::context::{ProvisionError, Provisioner};
 use crate::event::SpanId;
 use crate::scenario::{Machine, Role};
+use crate::template::render;
 
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -24,6 +28,9 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, ProvisionError> {
     let title = if machine.role == Role::Etcd { "prepare the machine" } else { "prepare the node" };
     let work = |_| async {
+        let pod_subnet = provisioner.topology.kubernetes.pod_subnet.to_string();
+        let unit = render(include_str!("pod-traffic.service"), context! { pod_subnet })?;
+        provisioner.upload(machine, "/etc/systemd/system/pod-traffic.service", "644", &unit).await?;
         let address = machine.ip.to_string();
         let output = provisioner.script(machine, "node", include_str!("node.sh"), &[&address], DEADLINE).await?;
         Ok(output.stdout.lines().last().unwrap_or_default().to_owned())

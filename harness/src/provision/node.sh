@@ -35,6 +35,7 @@ ln -sfn /usr/lib/cni /opt/cni/bin
 echo "KUBELET_EXTRA_ARGS=--node-ip=$address" >/etc/default/kubelet
 
 systemctl daemon-reload
+systemctl enable --quiet --now pod-traffic
 systemctl enable --quiet kubelet
 systemctl enable --quiet --now containerd
 systemctl restart containerd

@@ -122,7 +122,7 @@ impl Engine {
                     Ok(Ok(())) => Ok(()),
                     _ if self.cancel.is_cancelled() => Err(Failure::Interrupted),
                     Ok(failed) => failed,
-                    Err(_) => Err(Failure::Broken(format!("not done within {deadline:?}"))),
+                    Err(_) => Err(Failure::Broken(span.late(deadline))),
                 }
             }
         }
@@ -220,7 +220,7 @@ impl Engine {
         let span = self.recorder.span(Phase::BringUp, title, options);
         let ended = tokio::select! {
             ended = tokio::time::timeout(within, work(&span)) => {
-                ended.map_err(|_| Failure::Broken(format!("the cluster does not work: {title}: not within {within:?}")))
+                ended.map_err(|_| Failure::Broken(format!("the cluster does not work: {title}: {}", span.late(within))))
             }
             () = self.cancel.cancelled() => Err(Failure::Interrupted),
         };
