@@ -193,11 +193,11 @@ impl Span {
         self.recorder.record(What::Progress { span: self.id, message, done: None, total: None, unit: None });
     }
 
-    /// That it was not done in time, with what it said last of what it waits for.
+    /// That it was not done in time, with what it said last.
     pub fn late(&self, within: Duration) -> String {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = said.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
-        format!("not within {within:?}{said}")
+        let said = said.as_ref().map(|said| format!("; what it said last: {said}")).unwrap_or_default();
+        format!("not done within {within:?}{said}")
     }
 
     /// Says how much of a known amount is done.

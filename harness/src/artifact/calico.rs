@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 use serde::Deserialize;
@@ -30,7 +31,7 @@ const IMAGES: &str = "images";
 const SUM: &str = "sha256";
 
 /// What a release takes while it is unpacked, with some room.
-const SPACE: u64 = 3 << 30;
+const SPACE: u64 = 4 << 30;
 
 /// A release of Calico.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,11 +123,14 @@ pub(super) async fn obtain(
     Err(ArtifactError::NotFound { wanted: format!("Calico {}", release.version), answers, remedy: remedy.to_owned() })
 }
 
-/// Refuses a Kubernetes that no current Calico can be put onto.
-fn fits(kubernetes: &Kubernetes) -> Result<(), ArtifactError> {
+/// Refuses a Kubernetes that Calico's manifest cannot be applied to.
+pub(super) fn fits(kubernetes: &Kubernetes) -> Result<(), ArtifactError> {
     if kubernetes.version.parse::<Version>().is_ok_and(|version| version.minor < CALICO_SINCE) {
         return Err(ArtifactError::Host {
-            problem: format!("Calico needs Kubernetes 1.{CALICO_SINCE} or newer, and this is {}", kubernetes.version),
+            problem: format!(
+                "Calico is applied by the API server, which Kubernetes does from 1.{CALICO_SINCE} on, and this is {}",
+                kubernetes.version
+            ),
             remedy: "ask for a newer one, as with `--kubernetes-version 1.36 --kubernetes-from upstream`, or take \
                      `network-plugin: bridge`"
                 .into(),
@@ -144,12 +148,13 @@ async fn look(
     match source {
         Source::Debian => Ok(Outcome::No("Debian has no Calico".into())),
         Source::Folder(path) => in_folder(path, release, cancel).await,
-        Source::Cache | Source::Mirror(_) | Source::Upstream => match (cached(site(source), release, folders)?, source)
-        {
-            (Some(calico), _) => Ok(Outcome::Here(calico)),
-            (None, Source::Cache) => Ok(Outcome::No(format!("has no {}", release.version))),
-            (None, _) => Ok(Outcome::Unknown),
-        },
+        Source::Cache | Source::Mirror(_) | Source::Upstream => {
+            match (cached(site(source), release, folders), source) {
+                (Some(calico), _) => Ok(Outcome::Here(calico)),
+                (None, Source::Cache) => Ok(Outcome::No(format!("has no {}", release.version))),
+                (None, _) => Ok(Outcome::Unknown),
+            }
+        }
     }
 }
 
@@ -170,7 +175,7 @@ async fn in_folder(path: &Path, release: &CalicoRelease, cancel: &CancellationTo
         ));
     }
     let path = std::path::absolute(path).map_err(ArtifactError::file("find", path))?;
-    match parts(&path, &release.version)? {
+    match parts(&path, &release.version) {
         Ok((manifest, images)) => {
             let archives = images.iter().map(|image| image.archive.clone());
             let files: Vec<PathBuf> = [manifest.clone()].into_iter().chain(archives).collect();
@@ -183,7 +188,7 @@ async fn in_folder(path: &Path, release: &CalicoRelease, cancel: &CancellationTo
 }
 
 /// What was downloaded before, from one site or from any.
-fn cached(site: Option<&str>, release: &CalicoRelease, folders: &Folders) -> Result<Option<Calico>, ArtifactError> {
+fn cached(site: Option<&str>, release: &CalicoRelease, folders: &Folders) -> Option<Calico> {
     let (prefix, end) = (site.map(download::site_name).unwrap_or_default(), format!("-v{}", release.version));
     let entries = std::fs::read_dir(folders.calico()).into_iter().flatten().flatten().map(|entry| entry.path());
     let fits = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(&end));
@@ -194,12 +199,12 @@ fn cached(site: Option<&str>, release: &CalicoRelease, folders: &Folders) -> Res
         if release.sha256.as_ref().is_some_and(|wanted| *wanted != sum) {
             continue;
         }
-        let Ok((manifest, images)) = parts(&folder, &release.version)? else { continue };
+        let Ok((manifest, images)) = parts(&folder, &release.version) else { continue };
         let source = std::fs::read_to_string(folder.join("origin")).unwrap_or_else(|_| "a release site".into());
         let (version, sha256) = (release.version.clone(), [(archive_name(&release.version), sum)].into());
-        return Ok(Some(Calico { version, source, folder, manifest, images, sha256 }));
+        return Some(Calico { version, source, folder, manifest, images, sha256 });
     }
-    Ok(None)
+    None
 }
 
 fn archive_name(version: &str) -> String {
@@ -207,28 +212,29 @@ fn archive_name(version: &str) -> String {
 }
 
 /// The manifest and the images that it names, in an unpacked release, or what that lacks.
-fn parts(folder: &Path, version: &str) -> Result<Result<(PathBuf, Vec<CalicoImage>), String>, ArtifactError> {
+fn parts(folder: &Path, version: &str) -> Result<(PathBuf, Vec<CalicoImage>), String> {
     let manifest = folder.join(MANIFEST);
-    let Ok(text) = std::fs::read_to_string(&manifest) else { return Ok(Err(format!("lacks {MANIFEST}"))) };
+    let Ok(text) = std::fs::read_to_string(&manifest) else { return Err(format!("lacks {MANIFEST}")) };
     let named = images_of(&text);
     if let Some(other) = named.iter().find(|name| !name.ends_with(&format!(":v{version}"))) {
-        return Ok(Err(format!("has a {MANIFEST} with {other}")));
+        return Err(format!("has a {MANIFEST} with {other}, and v{version} is asked for"));
     }
-    let saved = saved(&folder.join(IMAGES))?;
+    let saved = saved(&folder.join(IMAGES));
     let mut images = Vec::new();
     for name in named {
         let Some((tag, archive)) = saved.iter().find(|(tag, _)| short(tag) == short(&name)) else {
-            return Ok(Err(format!("lacks an archive of {name} in {IMAGES}/")));
+            return Err(format!("lacks an archive of {name} in {IMAGES}/"));
         };
         images.push(CalicoImage { named: name, imported: normal(tag), archive: archive.clone() });
     }
-    Ok(if images.is_empty() { Err(format!("has a {MANIFEST} without an image")) } else { Ok((manifest, images)) })
+    if images.is_empty() { Err(format!("has a {MANIFEST} without an image")) } else { Ok((manifest, images)) }
 }
 
 /// The images that a manifest names.
 fn images_of(manifest: &str) -> Vec<String> {
     let names = manifest.lines().filter_map(|line| line.trim_start().trim_start_matches("- ").strip_prefix("image: "));
-    let mut names: Vec<String> = names.map(|name| name.trim().trim_matches(['"', '\'']).to_owned()).collect();
+    let bare = |name: &str| name.split_whitespace().next().unwrap_or_default().trim_matches(['"', '\'']).to_owned();
+    let mut names: Vec<String> = names.map(bare).collect();
     names.sort();
     names.dedup();
     names
@@ -250,17 +256,14 @@ fn normal(name: &str) -> String {
 }
 
 /// The names of all images in a folder of archives.
-fn saved(folder: &Path) -> Result<Vec<(String, PathBuf)>, ArtifactError> {
+fn saved(folder: &Path) -> Vec<(String, PathBuf)> {
     let mut archives: Vec<PathBuf> =
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     archives.retain(|path| path.extension().is_some_and(|extension| extension == "tar"));
     archives.sort();
-    let mut all = Vec::new();
-    for archive in archives {
-        let names = names_in(&archive).map_err(ArtifactError::file("read", &archive))?;
-        all.extend(names.into_iter().map(|name| (name, archive.clone())));
-    }
-    Ok(all)
+    // One that cannot be read has no image that anybody could take.
+    let each = archives.into_iter().map(|archive| (names_in(&archive).unwrap_or_default(), archive));
+    each.flat_map(|(names, archive)| names.into_iter().map(move |name| (name, archive.clone()))).collect()
 }
 
 fn names_in(archive: &Path) -> std::io::Result<Vec<String>> {
@@ -277,74 +280,108 @@ fn names_in(archive: &Path) -> std::io::Result<Vec<String>> {
 /// Downloads a release from a site that is laid out like Calico's own: `URL/v3.32.1/release-v3.32.1.tgz`, with `SHA256SUMS`
 /// beside it.
 async fn from_site(url: &str, release: &CalicoRelease, context: &Context) -> Result<Outcome, ArtifactError> {
-    let version = &release.version;
-    let name = format!("{}-v{version}", download::site_name(url));
+    let (version, site) = (&release.version, url);
+    let name = format!("{}-v{version}", download::site_name(site));
     let folder = context.folders.calico();
-    let _lock =
-        lock(&folder.join(format!("{}.lock", download::site_name(url))), &context.span, &context.cancel).await?;
-    let (out, part) = (folder.join(&name), folder.join(format!("{name}.part")));
-    if !out.is_dir() {
-        let url = format!("{url}/v{version}");
-        let archive = part.join(archive_name(version));
-        let published = match download::published(&url, &archive_name(version), context).await? {
-            Ok(sum) => sum,
-            Err(said) => return Ok(Outcome::No(said)),
-        };
-        let url = format!("{url}/{}", archive_name(version));
-        if let Some(wanted) = release.sha256.as_ref().filter(|wanted| **wanted != published) {
-            return Err(ArtifactError::Host {
-                problem: format!("{url} is published with the SHA-256 {published}, and {wanted} was asked for"),
-                remedy:
-                    "find out which of the two is right, and write that one behind `@sha256:` of the network plugin"
-                        .into(),
-            });
-        }
-        context.folders.want_space(&format!("download Calico {version}"), SPACE)?;
-        std::fs::create_dir_all(&part).map_err(ArtifactError::file("make", &part))?;
-        if !archive.is_file()
-            && let Err(said) = download::fetch(&url, &archive, &published, 0o644, context).await?
-        {
-            return Ok(Outcome::No(said));
-        }
-        context.span.progress(format!("unpacking Calico {version}"));
-        let (to, of) = (part.clone(), version.clone());
-        if let Err(said) = download::blocking(&context.cancel, move || unpack(&archive, &to, &of)).await? {
-            return Ok(Outcome::No(format!("{url} {said}")));
-        }
-        for (name, text) in [(SUM, &published), ("origin", &format!("release site {url}"))] {
-            std::fs::write(part.join(name), text).map_err(ArtifactError::file("write", &part.join(name)))?;
-        }
-        std::fs::rename(&part, &out).map_err(ArtifactError::file("rename", &part))?;
+    let lock =
+        lock(&folder.join(format!("{}.lock", download::site_name(site))), &context.span, &context.cancel).await?;
+    // Another quorate may have got it meanwhile.
+    if let Some(calico) = cached(Some(site), release, &context.folders) {
+        return Ok(Outcome::Here(calico));
     }
-    Ok(match cached(Some(url), release, &context.folders)? {
+    let (out, part, archive_name) = (folder.join(&name), folder.join(format!("{name}.part")), archive_name(version));
+    let url = format!("{site}/v{version}/{archive_name}");
+    let published = match download::published(&format!("{site}/v{version}"), &archive_name, context).await? {
+        Ok(sum) => sum,
+        Err(said) => return Ok(Outcome::No(said)),
+    };
+    if let Some(wanted) = release.sha256.as_ref().filter(|wanted| **wanted != published) {
+        return Err(ArtifactError::Host {
+            problem: format!("{url} is published with the SHA-256 {published}, and {wanted} was asked for"),
+            remedy: "find out which of the two is right, and write that one behind `@sha256:` of the network plugin"
+                .into(),
+        });
+    }
+    context.folders.want_space(&format!("download Calico {version}"), SPACE)?;
+    std::fs::create_dir_all(&part).map_err(ArtifactError::file("make", &part))?;
+    let archive = part.join(&archive_name);
+    if let Err(said) = whole(&url, &archive, &published, context).await? {
+        return Ok(Outcome::No(said));
+    }
+    context.span.progress(format!("unpacking Calico {version}"));
+    // Who is interrupted goes on to unpack until the next file, and keeps others out until then.
+    let (held, cancel) = (Arc::new(lock), context.cancel.clone());
+    let (of, to, keep) = (version.clone(), part.clone(), Arc::clone(&held));
+    let unpacked = move || {
+        let _keep = keep;
+        unpack(&archive, &to, &of, &cancel)
+    };
+    if let Err(said) = download::blocking(&context.cancel, unpacked).await? {
+        return Ok(Outcome::No(format!("{url} {said}")));
+    }
+    for (name, text) in [(SUM, &published), ("origin", &format!("release site {site}"))] {
+        std::fs::write(part.join(name), text).map_err(ArtifactError::file("write", &part.join(name)))?;
+    }
+    // What is there is damaged, or another one under the same name.
+    if out.exists() {
+        std::fs::remove_dir_all(&out).map_err(ArtifactError::file("remove", &out))?;
+    }
+    std::fs::rename(&part, &out).map_err(ArtifactError::file("rename", &part))?;
+    drop(held);
+    Ok(match cached(Some(site), release, &context.folders) {
         Some(calico) => Outcome::Here(calico),
-        // Another quorate had got it meanwhile, or an earlier one from a site that has changed it since.
-        None => Outcome::No(format!("{} is another release than was asked for", out.display())),
+        None => Outcome::No(format!("{} is gone again", out.display())),
     })
 }
 
+/// Makes sure of an archive with this checksum, of which an earlier attempt may have left all or a part.
+async fn whole(
+    url: &str,
+    archive: &Path,
+    published: &str,
+    context: &Context,
+) -> Result<Result<(), String>, ArtifactError> {
+    if archive.is_file() {
+        let found = checksums(&[archive.to_owned()], &context.cancel).await?.into_values().next();
+        if found.as_deref() == Some(published) {
+            return Ok(Ok(()));
+        }
+        std::fs::remove_file(archive).map_err(ArtifactError::file("remove", archive))?;
+    }
+    download::fetch(url, archive, published, 0o644, context).await
+}
+
 /// Takes the manifest and its images out of a release's archive, which is not needed then. Returns what it lacks, if so.
-fn unpack(archive: &Path, to: &Path, version: &str) -> Result<Result<(), String>, ArtifactError> {
+fn unpack(
+    archive: &Path,
+    to: &Path,
+    version: &str,
+    cancel: &CancellationToken,
+) -> Result<Result<(), String>, ArtifactError> {
     let failed = ArtifactError::file("unpack", archive);
     let images = to.join(IMAGES);
     let take = || {
         std::fs::create_dir_all(&images)?;
         std::fs::create_dir_all(to.join(MANIFEST).parent().unwrap_or(to))?;
         for entry in tar::Archive::new(GzDecoder::new(File::open(archive)?)).entries()? {
+            if cancel.is_cancelled() {
+                break;
+            }
             let mut entry = entry?;
-            let path = entry.path()?.into_owned();
             // All of it lies in a folder `release-vVERSION`.
-            let inner: PathBuf = path.components().skip(1).collect();
-            if inner == Path::new(MANIFEST) {
-                entry.unpack(to.join(MANIFEST))?;
-            } else if inner.parent() == Some(Path::new(IMAGES)) && inner.extension() == Some(OsStr::new("tar")) {
+            let inner: PathBuf = entry.path()?.components().skip(1).collect();
+            let is_image = inner.parent() == Some(Path::new(IMAGES)) && inner.extension() == Some(OsStr::new("tar"));
+            if entry.header().entry_type().is_file() && (is_image || inner == Path::new(MANIFEST)) {
                 entry.unpack(to.join(&inner))?;
             }
         }
         Ok(())
     };
     take().map_err(failed)?;
-    let needed = match parts(to, version)? {
+    if cancel.is_cancelled() {
+        return Err(ArtifactError::Cancelled);
+    }
+    let needed = match parts(to, version) {
         Ok((_, needed)) => needed,
         Err(said) => return Ok(Err(said)),
     };

@@ -43,8 +43,8 @@ pub use self::unused::{Unused, remove_unused};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Of Kubernetes. None at all means the cache, Debian's source package and upstream for a version that is asked for. Otherwise
-    /// it means Debian's for containers, which need nothing but a mirror of Debian, and upstream's newest for virtual machines,
-    /// before the cache: what somebody has tried once is not taken unasked.
+    /// it means Debian's for containers, which need nothing but a mirror of Debian, and upstream's newest for virtual machines
+    /// and where Calico is wanted, before the cache: what somebody has tried once is not taken unasked.
     pub kubernetes: Vec<Source>,
     /// Of etcd. None at all means Debian's where the Kubernetes can use it, and then the cache and upstream.
     pub etcd: Vec<Source>,
@@ -68,8 +68,9 @@ impl Request {
         match (self.sources.kubernetes.is_empty(), &self.version, form) {
             (false, ..) => &self.sources.kubernetes,
             (true, Some(_), _) => &[Source::Cache, Source::Debian, Source::Upstream],
-            (true, None, Form::Image) => &[Source::Debian, Source::Cache],
-            (true, None, Form::Bundle) => &[Source::Upstream, Source::Cache],
+            // Debian's is too old for Calico.
+            (true, None, Form::Image) if self.calico.is_none() => &[Source::Debian, Source::Cache],
+            (true, None, _) => &[Source::Upstream, Source::Cache],
         }
     }
 
@@ -297,6 +298,9 @@ async fn obtain(
             ended(&span, source::obtain(wanted, sources, &context(&span)).await)?
         }
     };
+    if request.calico.is_some() {
+        calico::fits(&kubernetes)?;
+    }
     let span = start("etcd", recorder);
     let etcd = ended(&span, etcd::obtain(&kubernetes, request.of_etcd(), &context(&span)).await)?;
     let calico = match &request.calico {
@@ -389,6 +393,9 @@ mod tests {
             let request = Request { version: version.map(str::to_owned), calico: None, sources };
             request.of_kubernetes(form)[0].clone()
         };
+        let calico = Some(CalicoRelease { version: "3.32.1".into(), sha256: None });
+        let with_calico = Request { calico, ..Request::default() };
+        assert_eq!(with_calico.of_kubernetes(Form::Image)[0], Source::Upstream);
         assert_eq!(Request::default().of_etcd(), [Source::Debian, Source::Cache, Source::Upstream]);
         assert_eq!(first(Form::Image, None, Vec::new()), Source::Debian);
         assert_eq!(first(Form::Bundle, None, Vec::new()), Source::Upstream);

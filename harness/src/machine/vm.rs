@@ -327,7 +327,10 @@ impl<H: Hypervisor> Vms<H> {
         const PAUSE: Duration = Duration::from_millis(500);
         for _ in 0..TRIES {
             match command.clone().run_async(cancel).await {
-                Err(error) if error.tail().iter().any(|line| self.0.says_busy(line)) => tokio::time::sleep(PAUSE).await,
+                Err(error) if error.tail().iter().any(|line| self.0.says_busy(line)) => {
+                    // The command itself says that it was interrupted.
+                    let _ = tokio::time::timeout(PAUSE, cancel.cancelled()).await;
+                }
                 ended => return ended,
             }
         }
@@ -335,7 +338,7 @@ impl<H: Hypervisor> Vms<H> {
     }
 
     async fn private(&self, id: &str, cancel: &CancellationToken) -> Result<String, ProviderError> {
-        let output = self.0.interfaces(id).run_async(cancel).await?;
+        let output = self.in_its_turn(&self.0.interfaces(id), cancel).await?;
         self.0.read_interface(&output.stdout).ok_or_else(|| unknown_interface(id))
     }
 

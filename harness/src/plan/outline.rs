@@ -21,6 +21,8 @@ pub struct Outline {
     pub network: String,
     /// The version of Kubernetes that is asked for. Without one it is whatever the first source has.
     pub kubernetes: Option<String>,
+    /// What connects the pods.
+    pub network_plugin: String,
     /// All machines, in the order of the topology.
     pub machines: Vec<MachineOutline>,
     /// The memory that all machines are given together, in bytes.
@@ -98,6 +100,7 @@ impl Outline {
             topology: topology.name.to_string(),
             network: topology.network.to_string(),
             kubernetes: topology.kubernetes.version.clone(),
+            network_plugin: topology.kubernetes.network_plugin.to_string(),
             machines: machines.collect(),
             memory: topology.memory(),
             load_balancer: topology.load_balancer.to_string(),
@@ -112,8 +115,9 @@ impl Outline {
 impl fmt::Display for Outline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = self.kubernetes.as_deref().unwrap_or("whatever the first source has");
-        let (scenario, topology, network) = (&self.scenario, &self.topology, &self.network);
-        writeln!(f, "{scenario}\n\nmachines ({topology}, on {network}; Kubernetes: {version})")?;
+        let (scenario, topology, network, plugin) =
+            (&self.scenario, &self.topology, &self.network, &self.network_plugin);
+        writeln!(f, "{scenario}\n\nmachines ({topology}, on {network}; Kubernetes: {version}; pods by: {plugin})")?;
         for MachineOutline { name, role, ip, cpus, memory } in &self.machines {
             writeln!(f, "  {name:<12} {role:<9} {ip:<15} {cpus} cpus, {}", format_size(*memory))?;
         }

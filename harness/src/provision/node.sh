@@ -27,15 +27,17 @@ else
 fi
 sed -i "s/SystemdCgroup = .*/SystemdCgroup = $systemd_cgroup/" /etc/containerd/config.toml
 
-# Where the world puts network plugins, and where Debian does and the runtime looks.
+# Where the world puts network plugins is made where Debian does and the runtime looks. A box may have brought some.
 mkdir -p /opt/cni
+if [ -d /opt/cni/bin ] && [ ! -L /opt/cni/bin ]; then mv /opt/cni/bin /opt/cni/bin.box; fi
 ln -sfn /usr/lib/cni /opt/cni/bin
 
 # Every machine has an interface of its provider's as well, whose address kubelet would take otherwise.
 echo "KUBELET_EXTRA_ARGS=--node-ip=$address" >/etc/default/kubelet
 
 systemctl daemon-reload
-systemctl enable --quiet --now pod-traffic
+systemctl enable --quiet pod-traffic
+systemctl restart pod-traffic
 systemctl enable --quiet kubelet
 systemctl enable --quiet --now containerd
 systemctl restart containerd

@@ -32,7 +32,7 @@ const PROBE: &str = "quorate-gate";
 const CALICO_NODE: &str = "calico-node";
 
 /// Waits until every node is believed, etcd agrees with itself and its members hear each other, the controllers are seen to do
-/// their work, and clocks are right.
+/// their work, Calico is ready where it is, and clocks are right.
 pub(super) async fn pass(
     engine: &Engine,
     observers: &Observers,

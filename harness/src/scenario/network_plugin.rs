@@ -12,8 +12,9 @@ use super::{CalicoRelease, NetworkPlugin};
 /// The release of Calico that is taken if none is named.
 const CALICO: &str = "3.32.1";
 
-/// From which minor version of Kubernetes on Calico can be put onto a cluster: its manifest is too large to be applied by the
-/// client, and the server does it [from 1.22 on](https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+/// From which minor version of Kubernetes on Calico is put onto a cluster here: its manifest is too large to be applied by the
+/// client, and the server does it [from 1.22 on](https://kubernetes.io/docs/reference/using-api/server-side-apply/). Which of them a
+/// release serves is its own to say.
 pub(crate) const CALICO_SINCE: u32 = 22;
 
 const BRIDGE: &str = "bridge";

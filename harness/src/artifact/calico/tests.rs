@@ -130,6 +130,24 @@ async fn a_release_that_is_not_what_its_site_says_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_attempt_left_is_taken_for_nothing_that_it_is_not() {
+    let (_temp, context) = cache();
+    let (site, sum) = site(&["cni", "node"]);
+    let (url, site) = site.serve();
+    let (name, folder) = (format!("{}-v{VERSION}", download::site_name(&url)), context.folders.calico());
+    let sources = [Source::Mirror(url)];
+    // Another archive, whole, as of an attempt that ended while it was unpacked; and a folder that lacks an image.
+    std::fs::create_dir_all(folder.join(format!("{name}.part"))).unwrap();
+    std::fs::write(folder.join(format!("{name}.part")).join(archive_name(VERSION)), "another").unwrap();
+    std::fs::create_dir_all(folder.join(&name).join("manifests")).unwrap();
+    std::fs::write(folder.join(&name).join(MANIFEST), MANIFEST_TEXT).unwrap();
+    std::fs::write(folder.join(&name).join(SUM), &sum).unwrap();
+    let got = obtain(&wanted(Some(&sum)), &kubernetes("1.36.2"), &sources, &context).await.unwrap();
+    assert_eq!((got.images.len(), got.folder), (2, folder.join(name)));
+    assert_eq!(site.asked_for(".tgz").len(), 1);
+}
+
+#[tokio::test]
 async fn a_release_without_an_image_that_its_manifest_names_is_told_by_what_it_lacks() {
     let (_temp, context) = cache();
     let source = [Source::Mirror(site(&["cni"]).0.serve().0)];
@@ -153,7 +171,10 @@ async fn an_unpacked_release_serves_where_it_lies() {
     assert_eq!(got.sha256.keys().collect::<Vec<_>>(), ["calico-cni.tar", "calico-node.tar", "calico.yaml"]);
     assert!(said(of(wanted(Some(&"0".repeat(64)))).await.unwrap_err()).starts_with("is unpacked"));
     let other = CalicoRelease { version: "3.31.0".into(), sha256: None };
-    assert_eq!(said(of(other).await.unwrap_err()), "has a manifests/calico.yaml with quay.io/calico/cni:v3.32.1");
+    assert_eq!(
+        said(of(other).await.unwrap_err()),
+        "has a manifests/calico.yaml with quay.io/calico/cni:v3.32.1, and v3.31.0 is asked for"
+    );
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ workload() {
 mkdir -p "$out"
 for name in "$@"; do
   if [[ $name = /*.tar ]]; then
-    cp "$name" "$out/"
+    cp "$name" "$out/taken-${name##*/}"
     continue
   fi
   say "assembling $name"

@@ -183,9 +183,10 @@ pub(super) async fn image(
     cancel: &CancellationToken,
 ) -> Result<(), ArtifactError> {
     tools::want(WHAT, tools::IMAGE)?;
-    folders.want_space("make the node image", IMAGE_SPACE)?;
+    let space = IMAGE_SPACE + taken_images(parts);
+    folders.want_space("make the node image", space)?;
     if let Some(root) = engine_root(cancel).await? {
-        want_space(&root, "store the node image at the docker engine", IMAGE_SPACE)?;
+        want_space(&root, "store the node image at the docker engine", space)?;
     }
     let tools = write_tools(folders)?;
     let work = folders.node().join(format!("{}.work", reference.replace(['/', ':'], "-")));
@@ -207,7 +208,7 @@ pub(super) async fn bundle(
 ) -> Result<(), ArtifactError> {
     let what = "make the bundle of virtual machines";
     tools::want("to make the bundle of virtual machines", tools::BUNDLE)?;
-    folders.want_space(what, BUNDLE_SPACE)?;
+    folders.want_space(what, BUNDLE_SPACE + 2 * taken_images(parts))?;
     let tools = write_tools(folders)?;
     let work = folders.node().join(format!("{reference}.work"));
     let command = as_root(&tools.join("bundle.sh"), &apt.config, cancel).await?;
@@ -225,6 +226,12 @@ fn folders_of(parts: &Parts) -> [&Path; 2] {
 fn images_of(parts: &Parts) -> impl Iterator<Item = &OsStr> {
     let archives = parts.calico.iter().flat_map(|calico| &calico.images).map(|image| image.archive.as_os_str());
     parts.kubernetes.images.iter().map(OsStr::new).chain(archives)
+}
+
+/// The bytes of images that are made already.
+fn taken_images(parts: &Parts) -> u64 {
+    let archives = parts.calico.iter().flat_map(|calico| &calico.images);
+    archives.filter_map(|image| Some(std::fs::metadata(&image.archive).ok()?.len())).sum()
 }
 
 /// Where the engine keeps its images, if that is on this host.
