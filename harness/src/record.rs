@@ -243,6 +243,16 @@ mod tests {
     }
 
     #[test]
+    fn work_that_is_late_says_what_it_said_last() {
+        let span = Recorder::unwritten().span(Phase::BringUp, "a span", SpanOptions::default());
+        let within = Duration::from_secs(180);
+        assert_eq!(span.late(within), "not done within 180s");
+        span.progress("0 of 3 nodes");
+        span.progress("2 of 3 nodes");
+        assert_eq!(span.late(within), "not done within 180s; what it said last: 2 of 3 nodes");
+    }
+
+    #[test]
     fn a_log_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.jsonl");
