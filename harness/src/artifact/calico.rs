@@ -9,15 +9,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::download;
-use super::error::{Answer, ArtifactError};
+use super::error::ArtifactError;
 use super::folders::{Folders, lock};
 use super::kubernetes::{Kubernetes, checksums};
-use super::source::{Context, Source};
+use super::source::{Context, Outcome, Sought, Source};
 use super::version::Version;
 use crate::scenario::{CALICO_SINCE, CalicoRelease};
 
@@ -61,66 +62,11 @@ pub struct CalicoImage {
     pub archive: PathBuf,
 }
 
-/// What a source says when it is asked.
-enum Outcome {
-    Here(Calico),
-    No(String),
-    /// Only a download would tell.
-    Unknown,
-}
-
 /// One of the images in an archive of `docker save`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Saved {
     repo_tags: Option<Vec<String>>,
-}
-
-/// What can be had at once, without a network, if the order of sources allows to say.
-pub(super) async fn at_hand(
-    release: &CalicoRelease,
-    kubernetes: &Kubernetes,
-    sources: &[Source],
-    folders: &Folders,
-    cancel: &CancellationToken,
-) -> Result<Option<Calico>, ArtifactError> {
-    fits(kubernetes)?;
-    for source in sources {
-        match look(source, release, folders, cancel).await? {
-            Outcome::Here(calico) => return Ok(Some(calico)),
-            Outcome::No(_) => {}
-            Outcome::Unknown => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
-/// Gets a release from the first source that has it.
-pub(super) async fn obtain(
-    release: &CalicoRelease,
-    kubernetes: &Kubernetes,
-    sources: &[Source],
-    context: &Context,
-) -> Result<Calico, ArtifactError> {
-    fits(kubernetes)?;
-    let mut answers = Vec::new();
-    for source in sources {
-        let outcome = match (look(source, release, &context.folders, &context.cancel).await?, site(source)) {
-            (Outcome::Unknown, Some(url)) => from_site(url, release, context).await?,
-            (outcome, _) => outcome,
-        };
-        match outcome {
-            Outcome::Here(calico) => return Ok(calico),
-            Outcome::No(said) => {
-                context.span.progress(format!("{source}: {said}"));
-                answers.push(Answer { source: source.to_string(), said });
-            }
-            Outcome::Unknown => {}
-        }
-    }
-    let remedy = "name one that has it: `--calico-from upstream`, mirror:URL for a site that is laid out like Calico's releases, or \
-                  folder:PATH for an unpacked one; or take `network-plugin: bridge`";
-    Err(ArtifactError::NotFound { wanted: format!("Calico {}", release.version), answers, remedy: remedy.to_owned() })
 }
 
 /// Refuses a Kubernetes that Calico's manifest cannot be applied to.
@@ -139,36 +85,49 @@ pub(super) fn fits(kubernetes: &Kubernetes) -> Result<(), ArtifactError> {
     Ok(())
 }
 
-async fn look(
-    source: &Source,
-    release: &CalicoRelease,
-    folders: &Folders,
-    cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
-    match source {
-        Source::Debian => Ok(Outcome::No("Debian has no Calico".into())),
-        Source::Folder(path) => in_folder(path, release, cancel).await,
-        Source::Cache | Source::Mirror(_) | Source::Upstream => {
-            match (cached(site(source), release, folders), source) {
-                (Some(calico), _) => Ok(Outcome::Here(calico)),
-                (None, Source::Cache) => Ok(Outcome::No(format!("has no {}", release.version))),
-                (None, _) => Ok(Outcome::Unknown),
+#[async_trait]
+impl Sought for CalicoRelease {
+    type Found = Calico;
+
+    fn told(&self) -> (String, String) {
+        let remedy = "name one that has it: `--calico-from upstream`, mirror:URL for a site that is laid out like Calico's \
+                      releases, or folder:PATH for an unpacked one; or take `network-plugin: bridge`";
+        (format!("Calico {}", self.version), remedy.to_owned())
+    }
+
+    async fn look(
+        &self,
+        source: &Source,
+        folders: &Folders,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome<Calico>, ArtifactError> {
+        match source {
+            Source::Debian => Ok(Outcome::No("Debian has no Calico".into())),
+            Source::Folder(path) => in_folder(path, self, cancel).await,
+            Source::Cache | Source::Mirror(_) | Source::Upstream => {
+                match (cached(source.site(UPSTREAM), self, folders), source) {
+                    (Some(calico), _) => Ok(Outcome::Here(calico)),
+                    (None, Source::Cache) => Ok(Outcome::No(format!("has no {}", self.version))),
+                    (None, _) => Ok(Outcome::Unknown),
+                }
             }
+        }
+    }
+
+    async fn work(&self, source: &Source, context: &Context) -> Result<Outcome<Calico>, ArtifactError> {
+        match source.site(UPSTREAM) {
+            Some(url) => from_site(url, self, context).await,
+            None => Ok(Outcome::Unknown),
         }
     }
 }
 
-/// The address of a source that has releases.
-fn site(source: &Source) -> Option<&str> {
-    match source {
-        Source::Mirror(url) => Some(url),
-        Source::Upstream => Some(UPSTREAM),
-        Source::Folder(_) | Source::Cache | Source::Debian => None,
-    }
-}
-
 /// An unpacked release of the user's, used where it lies.
-async fn in_folder(path: &Path, release: &CalicoRelease, cancel: &CancellationToken) -> Result<Outcome, ArtifactError> {
+async fn in_folder(
+    path: &Path,
+    release: &CalicoRelease,
+    cancel: &CancellationToken,
+) -> Result<Outcome<Calico>, ArtifactError> {
     if release.sha256.is_some() {
         return Ok(Outcome::No(
             "is unpacked, so there is no archive to hold against the checksum that is asked for".into(),
@@ -279,7 +238,7 @@ fn names_in(archive: &Path) -> std::io::Result<Vec<String>> {
 
 /// Downloads a release from a site that is laid out like Calico's own: `URL/v3.32.1/release-v3.32.1.tgz`, with `SHA256SUMS`
 /// beside it.
-async fn from_site(url: &str, release: &CalicoRelease, context: &Context) -> Result<Outcome, ArtifactError> {
+async fn from_site(url: &str, release: &CalicoRelease, context: &Context) -> Result<Outcome<Calico>, ArtifactError> {
     let (version, site) = (&release.version, url);
     let name = format!("{}-v{version}", download::site_name(site));
     let folder = context.folders.calico();

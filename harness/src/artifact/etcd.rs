@@ -5,15 +5,16 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use flate2::read::GzDecoder;
 use tokio_util::sync::CancellationToken;
 
 use super::apt::SUITE;
 use super::download::{self, architecture};
-use super::error::{Answer, ArtifactError};
+use super::error::ArtifactError;
 use super::folders::{Folders, lock};
 use super::kubernetes::{Kubernetes, checksums};
-use super::source::{Context, Source};
+use super::source::{Context, Outcome, Sought, Source};
 use super::version::Version;
 use crate::process::Command;
 
@@ -52,7 +53,7 @@ pub struct Etcd {
 
 /// What a Kubernetes wants of its etcd.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Need {
+pub(super) struct Need {
     /// Which Kubernetes it is.
     of: String,
     /// The version whose image kubeadm asks for.
@@ -61,16 +62,8 @@ struct Need {
     least: Option<Version>,
 }
 
-/// What a source says when it is asked.
-enum Outcome {
-    Here(Etcd),
-    No(String),
-    /// Only a download would tell.
-    Unknown,
-}
-
 impl Need {
-    fn of(kubernetes: &Kubernetes) -> Self {
+    pub(super) fn of(kubernetes: &Kubernetes) -> Self {
         let minor = kubernetes.version.parse::<Version>().map_or(0, |version| version.minor);
         let least = LEAST.into_iter().find(|(from, _)| minor >= *from).and_then(|(_, version)| version.parse().ok());
         let tag = kubernetes.images.iter().find_map(|image| Some(image.rsplit_once("/etcd:")?.1));
@@ -89,81 +82,45 @@ impl Need {
     }
 }
 
-/// What can be had at once, without a network, if the order of sources allows to say.
-pub(super) async fn at_hand(
-    kubernetes: &Kubernetes,
-    sources: &[Source],
-    folders: &Folders,
-    cancel: &CancellationToken,
-) -> Result<Option<Etcd>, ArtifactError> {
-    let need = Need::of(kubernetes);
-    for source in sources {
-        match look(source, &need, folders, cancel).await? {
-            Outcome::Here(etcd) => return Ok(Some(etcd)),
-            Outcome::No(_) => {}
-            Outcome::Unknown => return Ok(None),
-        }
-    }
-    Ok(None)
-}
+#[async_trait]
+impl Sought for Need {
+    type Found = Etcd;
 
-/// Gets etcd from the first source that has one which the Kubernetes can use.
-pub(super) async fn obtain(
-    kubernetes: &Kubernetes,
-    sources: &[Source],
-    context: &Context,
-) -> Result<Etcd, ArtifactError> {
-    let need = Need::of(kubernetes);
-    let mut answers = Vec::new();
-    for source in sources {
-        let outcome = match (look(source, &need, &context.folders, &context.cancel).await?, site(source), &need.named) {
-            (Outcome::Unknown, Some(url), Some(named)) => from_site(url, named, context).await?,
-            (outcome, ..) => outcome,
-        };
-        match outcome {
-            Outcome::Here(etcd) => return Ok(etcd),
-            Outcome::No(said) => {
-                context.span.progress(format!("{source}: {said}"));
-                answers.push(Answer { source: source.to_string(), said });
+    fn told(&self) -> (String, String) {
+        let remedy = "name one that has it: `--etcd-from upstream`, mirror:URL for a site that is laid out like etcd's releases, \
+                      or folder:PATH";
+        (self.wanted(), remedy.to_owned())
+    }
+
+    async fn look(
+        &self,
+        source: &Source,
+        folders: &Folders,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome<Etcd>, ArtifactError> {
+        match (source, &self.named) {
+            (Source::Debian, _) => Ok(debian(self)),
+            (Source::Folder(path), _) => in_folder(path, self, cancel).await,
+            (Source::Cache | Source::Mirror(_) | Source::Upstream, None) => {
+                Ok(Outcome::No("kubeadm names no version of etcd".into()))
             }
-            Outcome::Unknown => {}
+            (other, Some(named)) => match (cached(other.site(UPSTREAM), named, folders, cancel).await?, other) {
+                (Some(etcd), _) => Ok(Outcome::Here(etcd)),
+                (None, Source::Cache) => Ok(Outcome::No(format!("has no {named}"))),
+                (None, _) => Ok(Outcome::Unknown),
+            },
         }
     }
-    let remedy = "name one that has it: `--etcd-from upstream`, mirror:URL for a site that is laid out like etcd's releases, or \
-                  folder:PATH";
-    Err(ArtifactError::NotFound { wanted: need.wanted(), answers, remedy: remedy.to_owned() })
-}
 
-async fn look(
-    source: &Source,
-    need: &Need,
-    folders: &Folders,
-    cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
-    match (source, &need.named) {
-        (Source::Debian, _) => Ok(debian(need)),
-        (Source::Folder(path), _) => in_folder(path, need, cancel).await,
-        (Source::Cache | Source::Mirror(_) | Source::Upstream, None) => {
-            Ok(Outcome::No("kubeadm names no version of etcd".into()))
+    async fn work(&self, source: &Source, context: &Context) -> Result<Outcome<Etcd>, ArtifactError> {
+        match (source.site(UPSTREAM), &self.named) {
+            (Some(url), Some(named)) => from_site(url, named, context).await,
+            _ => Ok(Outcome::Unknown),
         }
-        (other, Some(named)) => match (cached(site(other), named, folders, cancel).await?, other) {
-            (Some(etcd), _) => Ok(Outcome::Here(etcd)),
-            (None, Source::Cache) => Ok(Outcome::No(format!("has no {named}"))),
-            (None, _) => Ok(Outcome::Unknown),
-        },
     }
 }
 
-/// The address of a source that has releases.
-fn site(source: &Source) -> Option<&str> {
-    match source {
-        Source::Mirror(url) => Some(url),
-        Source::Upstream => Some(UPSTREAM),
-        Source::Folder(_) | Source::Cache | Source::Debian => None,
-    }
-}
-
-fn debian(need: &Need) -> Outcome {
+fn debian(need: &Need) -> Outcome<Etcd> {
     if !DEBIAN.parse().is_ok_and(|version| need.is_met_by(&version)) {
         return Outcome::No(format!("{SUITE} has {DEBIAN}"));
     }
@@ -177,7 +134,7 @@ fn missing(folder: &Path) -> Vec<&'static str> {
 }
 
 /// A folder of the user's, used where it lies.
-async fn in_folder(path: &Path, need: &Need, cancel: &CancellationToken) -> Result<Outcome, ArtifactError> {
+async fn in_folder(path: &Path, need: &Need, cancel: &CancellationToken) -> Result<Outcome<Etcd>, ArtifactError> {
     if !path.is_dir() {
         return Ok(Outcome::No("is not a folder".into()));
     }
@@ -236,7 +193,7 @@ async fn cached(
 
 /// Downloads a release from a site that is laid out like etcd's own:
 /// `URL/v3.6.8/etcd-v3.6.8-linux-amd64.tar.gz`, with `SHA256SUMS` beside it.
-async fn from_site(url: &str, version: &Version, context: &Context) -> Result<Outcome, ArtifactError> {
+async fn from_site(url: &str, version: &Version, context: &Context) -> Result<Outcome<Etcd>, ArtifactError> {
     let name = format!("{}-v{version}", download::site_name(url));
     let folder = context.folders.etcd();
     let _lock =

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use self::apt::Apt;
+use self::etcd::Need;
 use self::folders::Folders;
 use self::source::Context;
 use self::version::Wanted;
@@ -208,11 +209,14 @@ async fn parts_at_hand(
     folders: &Folders,
     cancel: &CancellationToken,
 ) -> Result<Result<Parts, Option<Kubernetes>>, ArtifactError> {
-    let Some(etcd) = etcd::at_hand(&kubernetes, request.of_etcd(), folders, cancel).await? else {
+    if request.calico.is_some() {
+        calico::fits(&kubernetes)?;
+    }
+    let Some(etcd) = source::at_hand(&Need::of(&kubernetes), request.of_etcd(), folders, cancel).await? else {
         return Ok(Err(Some(kubernetes)));
     };
     let calico = match &request.calico {
-        Some(release) => match calico::at_hand(release, &kubernetes, request.of_calico(), folders, cancel).await? {
+        Some(release) => match source::at_hand(release, request.of_calico(), folders, cancel).await? {
             None => return Ok(Err(Some(kubernetes))),
             found => found,
         },
@@ -302,11 +306,11 @@ async fn obtain(
         calico::fits(&kubernetes)?;
     }
     let span = start("etcd", recorder);
-    let etcd = ended(&span, etcd::obtain(&kubernetes, request.of_etcd(), &context(&span)).await)?;
+    let etcd = ended(&span, source::obtain(&Need::of(&kubernetes), request.of_etcd(), &context(&span)).await)?;
     let calico = match &request.calico {
         Some(release) => {
             let span = start("Calico", recorder);
-            let got = calico::obtain(release, &kubernetes, request.of_calico(), &context(&span)).await;
+            let got = source::obtain(release, request.of_calico(), &context(&span)).await;
             Some(ended(&span, got)?)
         }
         None => None,

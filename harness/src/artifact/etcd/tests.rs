@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::artifact::download::site::Site;
 use crate::artifact::hex;
+use crate::artifact::source;
 use crate::artifact::source::tests::context;
 
 fn kubernetes(version: &str, etcd: &str) -> Kubernetes {
@@ -85,11 +86,14 @@ fn what_kubernetes_wants_of_etcd_follows_its_version() {
 async fn debians_serves_kubernetes_that_can_use_it_and_no_other() {
     let (_temp, context) = cache();
     let sources = [Source::Debian, Source::Cache];
-    let old = obtain(&kubernetes("1.20.2", "3.4.13-0"), &sources, &context).await.unwrap();
+    let old = source::obtain(&Need::of(&kubernetes("1.20.2", "3.4.13-0")), &sources, &context).await.unwrap();
     assert_eq!((old.version.as_str(), old.folder), (DEBIAN, None));
-    let error = obtain(&kubernetes("1.36.2", "3.6.8-0"), &sources, &context).await.unwrap_err();
+    let error = source::obtain(&Need::of(&kubernetes("1.36.2", "3.6.8-0")), &sources, &context).await.unwrap_err();
     insta::assert_snapshot!(error);
-    let none = at_hand(&kubernetes("1.36.2", "3.6.8-0"), &sources, &context.folders, &context.cancel).await.unwrap();
+    let none =
+        source::at_hand(&Need::of(&kubernetes("1.36.2", "3.6.8-0")), &sources, &context.folders, &context.cancel)
+            .await
+            .unwrap();
     assert_eq!(none, None);
 }
 
@@ -103,20 +107,24 @@ async fn a_folder_serves_with_all_programs_of_a_version_that_is_new_enough() {
         ArtifactError::NotFound { answers, .. } => answers[0].said.clone(),
         other => panic!("{other}"),
     };
-    assert_eq!(said(obtain(&kubernetes, &source, &context).await.unwrap_err()), "is not a folder");
+    assert_eq!(said(source::obtain(&Need::of(&kubernetes), &source, &context).await.unwrap_err()), "is not a folder");
     folder(&path, "3.5.30");
-    assert_eq!(said(obtain(&kubernetes, &source, &context).await.unwrap_err()), "has 3.5.30");
+    assert_eq!(said(source::obtain(&Need::of(&kubernetes), &source, &context).await.unwrap_err()), "has 3.5.30");
     folder(&path, "3.6.1");
-    let etcd = obtain(&kubernetes, &source, &context).await.unwrap();
+    let etcd = source::obtain(&Need::of(&kubernetes), &source, &context).await.unwrap();
     assert_eq!((etcd.version.as_str(), etcd.sha256.len()), ("3.6.1", 2));
-    assert_eq!(at_hand(&kubernetes, &source, &context.folders, &context.cancel).await.unwrap(), Some(etcd));
+    assert_eq!(
+        source::at_hand(&Need::of(&kubernetes), &source, &context.folders, &context.cancel).await.unwrap(),
+        Some(etcd)
+    );
     std::fs::remove_file(path.join("etcdctl")).unwrap();
-    assert_eq!(said(obtain(&kubernetes, &source, &context).await.unwrap_err()), "lacks etcdctl");
+    assert_eq!(said(source::obtain(&Need::of(&kubernetes), &source, &context).await.unwrap_err()), "lacks etcdctl");
     for name in BINARIES {
         std::fs::copy("/bin/sh", path.join(name)).unwrap();
     }
     assert!(
-        said(obtain(&kubernetes, &source, &context).await.unwrap_err()).starts_with("has programs that need libraries")
+        said(source::obtain(&Need::of(&kubernetes), &source, &context).await.unwrap_err())
+            .starts_with("has programs that need libraries")
     );
 }
 
@@ -126,18 +134,29 @@ async fn a_release_is_downloaded_once_and_found_in_the_cache_afterwards() {
     let (_temp, context) = cache();
     let kubernetes = kubernetes("1.36.2", "3.6.8-0");
     let mirror = [Source::Debian, Source::Mirror(url.clone())];
-    assert_eq!(at_hand(&kubernetes, &mirror, &context.folders, &context.cancel).await.unwrap(), None);
-    let etcd = obtain(&kubernetes, &mirror, &context).await.unwrap();
+    assert_eq!(
+        source::at_hand(&Need::of(&kubernetes), &mirror, &context.folders, &context.cancel).await.unwrap(),
+        None
+    );
+    let etcd = source::obtain(&Need::of(&kubernetes), &mirror, &context).await.unwrap();
     assert_eq!((etcd.version.as_str(), etcd.source), ("3.6.8", format!("release site {url}")));
     let folder = etcd.folder.unwrap();
     assert_eq!(std::fs::metadata(folder.join("etcdctl")).unwrap().permissions().mode() & 0o777, 0o755);
     assert!(std::fs::read_dir(&folder).unwrap().flatten().all(|entry| entry.path().extension().is_none()));
     for sources in [&mirror[..], &[Source::Cache]] {
-        assert!(at_hand(&kubernetes, sources, &context.folders, &context.cancel).await.unwrap().is_some());
+        assert!(
+            source::at_hand(&Need::of(&kubernetes), sources, &context.folders, &context.cancel)
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
     assert_eq!(site.asked_for("/v3.6.8/").len(), 2);
     std::fs::remove_file(folder.join("etcdctl")).unwrap();
-    assert_eq!(at_hand(&kubernetes, &[Source::Cache], &context.folders, &context.cancel).await.unwrap(), None);
+    assert_eq!(
+        source::at_hand(&Need::of(&kubernetes), &[Source::Cache], &context.folders, &context.cancel).await.unwrap(),
+        None
+    );
 }
 
 #[tokio::test]
@@ -147,14 +166,14 @@ async fn a_release_that_is_not_what_its_site_publishes_is_an_error() {
     tampered.files.values_mut().filter(|content| content.starts_with(&[0x1f, 0x8b])).for_each(|it| it.push(0));
     let (_temp, context) = cache();
     let mirror = [Source::Mirror(tampered.serve().0)];
-    let error = obtain(&kubernetes, &mirror, &context).await.unwrap_err();
+    let error = source::obtain(&Need::of(&kubernetes), &mirror, &context).await.unwrap_err();
     assert!(matches!(error, ArtifactError::Checksum { .. }), "{error}");
 
     let mirror = [Source::Mirror(site("3.6.8", &["etcd"]).serve().0)];
-    let error = obtain(&kubernetes, &mirror, &context).await.unwrap_err().to_string();
+    let error = source::obtain(&Need::of(&kubernetes), &mirror, &context).await.unwrap_err().to_string();
     assert!(error.contains(".tar.gz lacks etcdctl"), "{error}");
 
     let mirror = [Source::Mirror(site("3.6.7", &BINARIES).serve().0)];
-    let error = obtain(&kubernetes, &mirror, &context).await.unwrap_err().to_string();
+    let error = source::obtain(&Need::of(&kubernetes), &mirror, &context).await.unwrap_err().to_string();
     assert!(error.contains("/v3.6.8/SHA256SUMS answers 404"), "{error}");
 }

@@ -19,7 +19,7 @@ pub(super) async fn look(
     wanted: &Wanted,
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
+) -> Result<Outcome<Kubernetes>, ArtifactError> {
     let mut sets = sets(&folders.kubernetes(), prefix);
     sets.sort();
     match sets.iter().rev().find(|(version, _)| wanted.accepts(version)) {

@@ -9,7 +9,7 @@ use crate::artifact::apt::{Apt, SUITE};
 use crate::artifact::error::{ArtifactError, remedy_for};
 use crate::artifact::folders::{Folders, lock};
 use crate::artifact::hex;
-use crate::artifact::kubernetes::BUILD;
+use crate::artifact::kubernetes::{BUILD, Kubernetes};
 use crate::artifact::script::{Script, as_user};
 use crate::artifact::tools;
 use crate::artifact::version::{Version, Wanted, of_debian};
@@ -26,14 +26,14 @@ pub(super) async fn look(
     wanted: &Wanted,
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
+) -> Result<Outcome<Kubernetes>, ArtifactError> {
     match cache::look(&prefix(), wanted, folders, cancel).await? {
         Outcome::Here(kubernetes) => Ok(Outcome::Here(kubernetes)),
         _ => Ok(Outcome::Unknown),
     }
 }
 
-pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome, ArtifactError> {
+pub(super) async fn work(wanted: &Wanted, context: &Context) -> Result<Outcome<Kubernetes>, ArtifactError> {
     let folder = context.folders.kubernetes();
     let work = folder.join(format!("{}.work", prefix()));
     let Some(apt) = &context.apt else { return Ok(Outcome::No("the host's apt was not asked".into())) };

@@ -17,7 +17,7 @@ pub(super) async fn look(
     wanted: &Wanted,
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
+) -> Result<Outcome<Kubernetes>, ArtifactError> {
     if !path.is_dir() {
         return Ok(Outcome::No("is not a folder".into()));
     }

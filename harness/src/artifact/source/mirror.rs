@@ -9,7 +9,7 @@ use super::{Context, Outcome, cache};
 use crate::artifact::download::{self, architecture, site_name};
 use crate::artifact::error::ArtifactError;
 use crate::artifact::folders::{Folders, lock};
-use crate::artifact::kubernetes::BINARIES;
+use crate::artifact::kubernetes::{BINARIES, Kubernetes};
 use crate::artifact::version::{Version, Wanted};
 use crate::scenario::NEWEST;
 
@@ -21,7 +21,7 @@ pub(super) async fn look(
     wanted: &Wanted,
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
+) -> Result<Outcome<Kubernetes>, ArtifactError> {
     if matches!(wanted, Wanted::Exact(_))
         && let Outcome::Here(kubernetes) = cache::look(&site_name(url), wanted, folders, cancel).await?
     {
@@ -30,7 +30,7 @@ pub(super) async fn look(
     Ok(Outcome::Unknown)
 }
 
-pub(super) async fn work(url: &str, wanted: &Wanted, context: &Context) -> Result<Outcome, ArtifactError> {
+pub(super) async fn work(url: &str, wanted: &Wanted, context: &Context) -> Result<Outcome<Kubernetes>, ArtifactError> {
     let version = match newest(url, wanted, context).await? {
         Ok(version) => version,
         Err(said) => return Ok(Outcome::No(said)),

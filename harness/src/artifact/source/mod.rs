@@ -1,4 +1,5 @@
-//! Where Kubernetes comes from: sources that are asked in order, until one has the version that is wanted.
+//! Where parts of machines come from: sources that are asked in order, until one has what is wanted. Kubernetes is here; etcd and
+//! Calico are sought in the same way.
 
 mod cache;
 mod debian;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::apt::Apt;
@@ -22,7 +24,7 @@ use crate::record::Span;
 /// <https://kubernetes.io/releases/download/#binaries>
 const UPSTREAM: &str = "https://dl.k8s.io";
 
-/// Something that has binaries of Kubernetes, or of etcd.
+/// Something that has Kubernetes, etcd or Calico.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A folder of the user's, with all binaries.
@@ -59,6 +61,17 @@ impl FromStr for Source {
     }
 }
 
+impl Source {
+    /// The address of a source that has releases; `upstream` is that of the project.
+    pub(super) fn site<'a>(&'a self, upstream: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Mirror(url) => Some(url),
+            Self::Upstream => Some(upstream),
+            Self::Folder(_) | Self::Cache | Self::Debian => None,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,9 +85,9 @@ impl fmt::Display for Source {
 }
 
 /// What a source says when it is asked.
-enum Outcome {
+pub(super) enum Outcome<T> {
     /// It has what is wanted, and here it is.
-    Here(Kubernetes),
+    Here(T),
     /// It does not have it, and says why.
     No(String),
     /// Only work would tell.
@@ -91,17 +104,43 @@ pub(super) struct Context {
     pub(super) cancel: CancellationToken,
 }
 
-/// What can be had at once, without network and without building, if the order of sources allows to say.
-pub(super) async fn at_hand(
-    wanted: &Wanted,
+/// A part of machines that sources may have.
+#[async_trait]
+pub(super) trait Sought: Sync {
+    /// What a source has of it.
+    type Found: Send;
+
+    /// What it is, and what to do where no source has it.
+    fn told(&self) -> (String, String);
+
+    /// Asks a source for what can be had of it at once, without a network and without building.
+    async fn look(
+        &self,
+        source: &Source,
+        folders: &Folders,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome<Self::Found>, ArtifactError>;
+
+    /// Gets it from a source of which only work tells whether it has it.
+    async fn work(&self, source: &Source, context: &Context) -> Result<Outcome<Self::Found>, ArtifactError>;
+
+    /// Why what a source has cannot be used, and no other source is asked.
+    fn refusal(&self, _found: &Self::Found, _source: &Source) -> Option<ArtifactError> {
+        None
+    }
+}
+
+/// What can be had at once, if the order of sources allows to say.
+pub(super) async fn at_hand<S: Sought>(
+    sought: &S,
     sources: &[Source],
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Option<Kubernetes>, ArtifactError> {
+) -> Result<Option<S::Found>, ArtifactError> {
     for source in sources {
-        match look(source, wanted, folders, cancel).await? {
-            Outcome::Here(kubernetes) if is_too_new(&kubernetes) => return Ok(None),
-            Outcome::Here(kubernetes) => return Ok(Some(kubernetes)),
+        match sought.look(source, folders, cancel).await? {
+            Outcome::Here(found) if sought.refusal(&found, source).is_some() => return Ok(None),
+            Outcome::Here(found) => return Ok(Some(found)),
             Outcome::No(_) => {}
             Outcome::Unknown => return Ok(None),
         }
@@ -109,24 +148,20 @@ pub(super) async fn at_hand(
     Ok(None)
 }
 
-/// Gets Kubernetes from the first source that has what is wanted.
-pub(super) async fn obtain(
-    wanted: &Wanted,
+/// Gets a part from the first source that has it.
+pub(super) async fn obtain<S: Sought>(
+    sought: &S,
     sources: &[Source],
     context: &Context,
-) -> Result<Kubernetes, ArtifactError> {
+) -> Result<S::Found, ArtifactError> {
     let mut answers = Vec::new();
     for source in sources {
-        let outcome = match look(source, wanted, &context.folders, &context.cancel).await? {
-            Outcome::Unknown => work(source, wanted, context).await?,
+        let outcome = match sought.look(source, &context.folders, &context.cancel).await? {
+            Outcome::Unknown => sought.work(source, context).await?,
             outcome => outcome,
         };
         match outcome {
-            // A folder of the user's, or what a mirror calls its newest, was not asked for by its version.
-            Outcome::Here(kubernetes) if is_too_new(&kubernetes) => {
-                return Err(ArtifactError::TooNew { wanted: format!("{} of {source}", kubernetes.version) });
-            }
-            Outcome::Here(kubernetes) => return Ok(kubernetes),
+            Outcome::Here(found) => return sought.refusal(&found, source).map_or(Ok(found), Err),
             Outcome::No(said) => {
                 context.span.progress(format!("{source}: {said}"));
                 answers.push(Answer { source: source.to_string(), said });
@@ -134,37 +169,47 @@ pub(super) async fn obtain(
             Outcome::Unknown => {}
         }
     }
-    let example = if *wanted == Wanted::Any { "Kubernetes" } else { "that version" };
-    let remedy =
-        format!("add a source that has {example}, as with `--kubernetes-from upstream`, mirror:URL or folder:PATH");
-    Err(ArtifactError::NotFound { wanted: format!("Kubernetes {wanted}"), answers, remedy })
+    let (wanted, remedy) = sought.told();
+    Err(ArtifactError::NotFound { wanted, answers, remedy })
 }
 
-fn is_too_new(kubernetes: &Kubernetes) -> bool {
-    kubernetes.version.parse::<Version>().is_ok_and(|version| version.is_too_new())
-}
+#[async_trait]
+impl Sought for Wanted {
+    type Found = Kubernetes;
 
-async fn look(
-    source: &Source,
-    wanted: &Wanted,
-    folders: &Folders,
-    cancel: &CancellationToken,
-) -> Result<Outcome, ArtifactError> {
-    match source {
-        Source::Folder(path) => folder::look(path, wanted, folders, cancel).await,
-        Source::Cache => cache::look("", wanted, folders, cancel).await,
-        Source::Mirror(url) => mirror::look(url, wanted, folders, cancel).await,
-        Source::Upstream => mirror::look(UPSTREAM, wanted, folders, cancel).await,
-        Source::Debian => debian::look(wanted, folders, cancel).await,
+    fn told(&self) -> (String, String) {
+        let example = if *self == Self::Any { "Kubernetes" } else { "that version" };
+        let remedy =
+            format!("add a source that has {example}, as with `--kubernetes-from upstream`, mirror:URL or folder:PATH");
+        (format!("Kubernetes {self}"), remedy)
     }
-}
 
-async fn work(source: &Source, wanted: &Wanted, context: &Context) -> Result<Outcome, ArtifactError> {
-    match source {
-        Source::Mirror(url) => mirror::work(url, wanted, context).await,
-        Source::Upstream => mirror::work(UPSTREAM, wanted, context).await,
-        Source::Debian => debian::work(wanted, context).await,
-        Source::Folder(_) | Source::Cache => Ok(Outcome::Unknown),
+    async fn look(
+        &self,
+        source: &Source,
+        folders: &Folders,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome<Kubernetes>, ArtifactError> {
+        match (source, source.site(UPSTREAM)) {
+            (_, Some(url)) => mirror::look(url, self, folders, cancel).await,
+            (Source::Folder(path), None) => folder::look(path, self, folders, cancel).await,
+            (Source::Debian, None) => debian::look(self, folders, cancel).await,
+            (_, None) => cache::look("", self, folders, cancel).await,
+        }
+    }
+
+    async fn work(&self, source: &Source, context: &Context) -> Result<Outcome<Kubernetes>, ArtifactError> {
+        match (source, source.site(UPSTREAM)) {
+            (_, Some(url)) => mirror::work(url, self, context).await,
+            (Source::Debian, None) => debian::work(self, context).await,
+            (_, None) => Ok(Outcome::Unknown),
+        }
+    }
+
+    /// A folder of the user's, or what a mirror calls its newest, was not asked for by its version.
+    fn refusal(&self, found: &Kubernetes, source: &Source) -> Option<ArtifactError> {
+        let is_too_new = found.version.parse::<Version>().is_ok_and(|version| version.is_too_new());
+        is_too_new.then(|| ArtifactError::TooNew { wanted: format!("{} of {source}", found.version) })
     }
 }
 
