@@ -264,7 +264,7 @@ async fn from_site(url: &str, release: &CalicoRelease, context: &Context) -> Res
     context.folders.want_space(&format!("download Calico {version}"), SPACE)?;
     std::fs::create_dir_all(&part).map_err(ArtifactError::file("make", &part))?;
     let archive = part.join(&archive_name);
-    if let Err(said) = whole(&url, &archive, &published, context).await? {
+    if let Err(said) = download::fetch(&url, &archive, &published, 0o644, context).await? {
         return Ok(Outcome::No(said));
     }
     context.span.progress(format!("unpacking Calico {version}"));
@@ -291,23 +291,6 @@ async fn from_site(url: &str, release: &CalicoRelease, context: &Context) -> Res
         Some(calico) => Outcome::Here(calico),
         None => Outcome::No(format!("{} is gone again", out.display())),
     })
-}
-
-/// Makes sure of an archive with this checksum, of which an earlier attempt may have left all or a part.
-async fn whole(
-    url: &str,
-    archive: &Path,
-    published: &str,
-    context: &Context,
-) -> Result<Result<(), String>, ArtifactError> {
-    if archive.is_file() {
-        let found = checksums(&[archive.to_owned()], &context.cancel).await?.into_values().next();
-        if found.as_deref() == Some(published) {
-            return Ok(Ok(()));
-        }
-        std::fs::remove_file(archive).map_err(ArtifactError::file("remove", archive))?;
-    }
-    download::fetch(url, archive, published, 0o644, context).await
 }
 
 /// Takes the manifest and its images out of a release's archive, which is not needed then. Returns what it lacks, if so.

@@ -41,7 +41,7 @@ pub(super) fn site_name(url: &str) -> String {
 
 /// Downloads a file, goes on from where an earlier attempt ended, and holds it against its published SHA-256 sum
 /// in lower-case hexadecimal. `to` appears only when complete, with this mode. A site that does not give the file is an answer;
-/// another sum is an error, and what was received is removed.
+/// another sum is an error, and what was received is removed. What an earlier attempt left at `to` is held against the sum as well.
 pub(super) async fn fetch(
     from: &str,
     to: &Path,
@@ -49,12 +49,18 @@ pub(super) async fn fetch(
     mode: u32,
     context: &Context,
 ) -> Result<Result<(), String>, ArtifactError> {
+    if to.is_file() {
+        if checksum(to, context).await? == published {
+            return Ok(Ok(()));
+        }
+        std::fs::remove_file(to).map_err(ArtifactError::file("remove", to))?;
+    }
     let part = to.with_extension("part");
     let download = Download { from: from.to_owned(), part: part.clone() };
     if let Err(said) = download.run(context).await? {
         return Ok(Err(said));
     }
-    let found = checksums(std::slice::from_ref(&part), &context.cancel).await?.into_values().next().unwrap_or_default();
+    let found = checksum(&part, context).await?;
     if found != published {
         std::fs::remove_file(&part).map_err(ArtifactError::file("remove", &part))?;
         return Err(ArtifactError::Checksum { url: from.to_owned(), expected: published.to_owned(), found });
@@ -63,6 +69,10 @@ pub(super) async fn fetch(
         .map_err(ArtifactError::file("set the mode of", &part))?;
     std::fs::rename(&part, to).map_err(ArtifactError::file("rename", &part))?;
     Ok(Ok(()))
+}
+
+async fn checksum(file: &Path, context: &Context) -> Result<String, ArtifactError> {
+    Ok(checksums(&[file.to_owned()], &context.cancel).await?.into_values().next().unwrap_or_default())
 }
 
 fn agent() -> ureq::Agent {

@@ -220,9 +220,6 @@ async fn from_site(url: &str, version: &Version, context: &Context) -> Result<Ou
 }
 
 async fn archived(url: &str, archive: &Path, context: &Context) -> Result<Result<(), String>, ArtifactError> {
-    if archive.is_file() {
-        return Ok(Ok(()));
-    }
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let published = match download::published(url, &name, context).await? {
         Ok(sum) => sum,

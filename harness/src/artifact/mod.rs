@@ -168,7 +168,7 @@ pub async fn node_image(
     let of_kubernetes = request.of_kubernetes(form);
     let kubernetes = source::at_hand(&wanted, of_kubernetes, &folders, cancel).await?;
     let at_hand = match kubernetes {
-        Some(kubernetes) => parts_at_hand(kubernetes, request, &folders, cancel).await?,
+        Some(kubernetes) => parts_at_hand(kubernetes, request, &folders, cancel).await?.map_err(Some),
         None => Err(None),
     };
     let at_hand = match at_hand {
@@ -208,16 +208,16 @@ async fn parts_at_hand(
     request: &Request,
     folders: &Folders,
     cancel: &CancellationToken,
-) -> Result<Result<Parts, Option<Kubernetes>>, ArtifactError> {
+) -> Result<Result<Parts, Kubernetes>, ArtifactError> {
     if request.calico.is_some() {
         calico::fits(&kubernetes)?;
     }
     let Some(etcd) = source::at_hand(&Need::of(&kubernetes), request.of_etcd(), folders, cancel).await? else {
-        return Ok(Err(Some(kubernetes)));
+        return Ok(Err(kubernetes));
     };
     let calico = match &request.calico {
         Some(release) => match source::at_hand(release, request.of_calico(), folders, cancel).await? {
-            None => return Ok(Err(Some(kubernetes))),
+            None => return Ok(Err(kubernetes)),
             found => found,
         },
         None => None,

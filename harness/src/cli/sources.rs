@@ -6,8 +6,8 @@ use crate::artifact::{self, Source};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Sources {
     /// Where Kubernetes may come from, tried in the order given: folder:PATH, cache, mirror:URL, upstream, debian. If not said:
-    /// Debian's source package for containers, the newest of upstream for virtual machines, and all but folders and mirrors where
-    /// a version is asked for.
+    /// Debian's source package for containers, the newest of upstream for virtual machines and with Calico, and all but folders and
+    /// mirrors where a version is asked for.
     #[arg(long, env = "QUORATE_KUBERNETES_FROM", value_delimiter = ',', value_name = "SOURCE")]
     kubernetes_from: Vec<Source>,
     /// Where etcd may come from, in the same words. If not said: Debian's where the Kubernetes can use it, which ends with 1.30,
